@@ -1,0 +1,118 @@
+//! The witness that a statement was decided: the only thing that the upstream side sends.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::OnMaxRows;
+use crate::error::{ClientError, Notice};
+use crate::names::ProductId;
+
+/// What kind of statement a permit carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PermitKind {
+    /// A query.
+    Query,
+    /// EXPLAIN (FORMAT JSON) of a query; the answer is rendered by `govern::explain` before it is shown.
+    Explain,
+    /// COPY (…) TO STDOUT.
+    Copy,
+    /// The query of a PREPARE.
+    Prepare,
+    /// DECLARE CURSOR.
+    Declare,
+    /// EXECUTE of a prepared statement.
+    Execute,
+}
+
+/// How many rows a client may get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowCap {
+    /// The most rows that are sent.
+    pub limit: u64,
+    /// Cut with a notice, or 54000.
+    pub on_max_rows: OnMaxRows,
+    /// What the notice names: `role analyst`.
+    pub source: String,
+    /// Whether `LIMIT limit + 1` stands in the SQL (else, WITH TIES, the relay counts and cancels).
+    pub in_sql: bool,
+}
+
+/// A product that a statement reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProductUse {
+    /// Which.
+    pub id: ProductId,
+    /// Masked, filtered or fenced: the upstream's error texts are not trusted, costs are not shown.
+    pub guarded: bool,
+}
+
+/// The content of a [`Permit`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct PermitBody {
+    /// What kind it is.
+    pub kind: PermitKind,
+    /// What is sent: rendered from the checked tree, and proven.
+    pub sql: Arc<str>,
+    /// How many rows the client may get; `None`: all.
+    pub row_cap: Option<RowCap>,
+    /// How long it may run; `None`: for ever.
+    pub timeout: Option<Duration>,
+    /// What it reads, each product once, in the order of ids.
+    pub products: Vec<ProductUse>,
+    /// `DOMAIN.PRODUCT.COLUMN` of each PII column that is read masked.
+    pub masked: Vec<String>,
+    /// `DOMAIN.PRODUCT.COLUMN` of each PII column that is read raw.
+    pub unmasked: Vec<String>,
+    /// Said once per session and product.
+    pub notices: Vec<(ProductId, Notice)>,
+    /// Equal for statements that differ in literals alone, hex.
+    pub fingerprint: String,
+    /// Literals replaced, for `[audit] sql = "redacted"`.
+    pub redacted_sql: Arc<str>,
+    /// For EXPLAIN: whether costs and rows may be shown, and physical relation -> product.
+    pub explain: Option<ExplainShape>,
+    /// Of the snapshot that decided.
+    pub generation: u64,
+}
+
+/// How an EXPLAIN's answer is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainShape {
+    /// The client's FORMAT.
+    pub format: crate::sql::statement::ExplainFormat,
+    /// Costs and rows: only where no product is filtered or fenced and the client wants them.
+    pub costs: bool,
+    /// Physical schema and name -> product.
+    pub relations: Vec<(crate::names::RelationName, ProductId)>,
+}
+
+/// A statement that was allowed. Only the policy engine can make one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Permit(PermitBody);
+
+impl Permit {
+    /// Seals a decided body.
+    #[expect(dead_code, reason = "used by decide")]
+    pub(in crate::govern) fn seal(body: PermitBody) -> Self {
+        Self(body)
+    }
+}
+
+impl Deref for Permit {
+    type Target = PermitBody;
+    fn deref(&self) -> &PermitBody {
+        &self.0
+    }
+}
+
+/// A decision against a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// What the client is told.
+    pub error: ClientError,
+    /// A short, stable word for the audit record and the metric: `relation_unknown`, `not_granted`, `function`, `kind`…
+    pub reason: &'static str,
+    /// Products that the statement named, as far as they were known.
+    pub products: Vec<ProductId>,
+}

@@ -1,0 +1,3 @@
+//! Arguments -> command.
+
+fn main() {}
