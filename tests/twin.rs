@@ -52,7 +52,8 @@ fn every_answer_equals_the_twins() {
     for role in ROLES {
         let database = make_twin(&warehouse, role);
         let mut twin =
-            Wire::connect(warehouse.server.port(), SUPERUSER, SUPERUSER_PASSWORD, &database, &[("search_path", path)]).unwrap();
+            Wire::connect(warehouse.server.port(), SUPERUSER, SUPERUSER_PASSWORD, &database, &[("search_path", path)])
+                .unwrap();
         let mut veil = proxy.login(role);
         for sql in statements(role) {
             let runs: [(&str, &dyn Fn(&mut Wire) -> Answer); 3] = [

@@ -274,7 +274,7 @@ pub fn free_port() -> io::Result<u16> {
 }
 
 /// Whom to run the server as: `None` when we are not root.
-fn unprivileged_user() -> Result<Option<(u32, u32)>, LocalPostgresError> {
+pub fn unprivileged_user() -> Result<Option<(u32, u32)>, LocalPostgresError> {
     let own = fs::metadata("/proc/self").map_err(io_error("could not read /proc/self"))?.uid();
     if own != 0 {
         return Ok(None);

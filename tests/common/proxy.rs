@@ -55,8 +55,8 @@ impl Proxy {
     pub fn start(warehouse: &Warehouse, edit: impl FnOnce(&Path)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (port, http_port) = (free_port().unwrap(), free_port().unwrap());
-        let files =
-            DemoFiles::write(dir.path(), port, http_port, warehouse.server.port(), &warehouse.account_password).unwrap();
+        let files = DemoFiles::write(dir.path(), port, http_port, warehouse.server.port(), &warehouse.account_password)
+            .unwrap();
         std::fs::write(files.dir().join("secrets/hash.key"), HASH_KEY).unwrap();
         edit(files.dir());
         let log = files.dir().join("log");

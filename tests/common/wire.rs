@@ -65,7 +65,8 @@ impl Answer {
     }
     /// Every row as text, NULL as `∅`.
     pub fn text_rows(&self) -> Vec<Vec<String>> {
-        let cell = |c: &Option<Vec<u8>>| c.as_ref().map_or("∅".to_owned(), |v| String::from_utf8_lossy(v).into_owned());
+        let cell =
+            |c: &Option<Vec<u8>>| c.as_ref().map_or("∅".to_owned(), |v| String::from_utf8_lossy(v).into_owned());
         self.rows.iter().map(|r| r.iter().map(cell).collect()).collect()
     }
 }
@@ -88,7 +89,13 @@ impl Wire {
     }
 
     /// Logs in; the error is the server's.
-    pub fn connect(port: u16, user: &str, password: &str, database: &str, parameters: &[(&str, &str)]) -> Result<Self, Answer> {
+    pub fn connect(
+        port: u16,
+        user: &str,
+        password: &str,
+        database: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Self, Answer> {
         let mut wire = Self::open(port);
         let mut all = vec![("user", user), ("database", database)];
         all.extend_from_slice(parameters);
@@ -118,7 +125,9 @@ impl Wire {
                 }
                 (b'R', Some([0, 0, 0, 12])) => scram.as_mut().unwrap().finish(&frame.body[4..]).unwrap(),
                 (b'S', _) => self.note_parameter(&frame),
-                (b'K', _) => self.key = (i32::from_be_bytes(frame.body[..4].try_into().unwrap()), frame.body[4..].to_vec()),
+                (b'K', _) => {
+                    self.key = (i32::from_be_bytes(frame.body[..4].try_into().unwrap()), frame.body[4..].to_vec())
+                }
                 (b'E', _) => return Err(Answer { error: Some(frame.fields()), ..Answer::default() }),
                 (b'Z', _) => return Ok(()),
                 (b'N' | b'v', _) => {}
