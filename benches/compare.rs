@@ -5,6 +5,7 @@
 //! within a round, since these machines drift. `-- points`, `-- stream`, `-- idle` run one part; BENCH_ROUNDS and
 //! BENCH_SECONDS set how much.
 
+#[expect(dead_code, reason = "the bench needs a part of the client alone")]
 #[path = "../tests/common/wire.rs"]
 mod wire;
 
@@ -127,7 +128,8 @@ fn start_pgbouncer(dir: &Path, server_port: u16) -> (Option<Killed>, u16) {
         users.display()
     );
     fs::write(&ini, text).unwrap();
-    [&users, &ini].map(|f| open(f, 0o644));
+    open(&users, 0o644);
+    open(&ini, 0o644);
     let mut command = Command::new(binary);
     command.arg("-q").arg(&ini).stdout(Stdio::null()).stderr(Stdio::null());
     if let Some((uid, gid)) = unprivileged_user().unwrap() {
