@@ -4,6 +4,13 @@
 //! Idle: a thousand logged-in connections. Masks and the audit log are on. Figures are medians over rounds; ratios are taken
 //! within a round, since these machines drift. `-- points`, `-- stream`, `-- idle` run one part; BENCH_ROUNDS and
 //! BENCH_SECONDS set how much.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 #[expect(dead_code, reason = "the bench needs a part of the client alone")]
 #[path = "../tests/common/wire.rs"]
@@ -223,7 +230,7 @@ fn report<const N: usize>(
     samples: &BTreeMap<(usize, &'static str), Vec<[f64; N]>>,
     order: &[&str],
 ) {
-    println!("\n{title}\n| {} | endpoint | {} | to direct |", "what", heads.join(" | "));
+    println!("\n{title}\n| what | endpoint | {} | to direct |", heads.join(" | "));
     println!("|---|---|{}---|", "---|".repeat(N));
     for ((what, name), values) in samples {
         let cells = std::array::from_fn::<f64, N, _>(|i| median(&mut values.iter().map(|v| v[i]).collect::<Vec<_>>()));

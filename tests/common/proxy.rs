@@ -103,7 +103,7 @@ impl Proxy {
     }
 
     /// Logs in with start-up parameters.
-    pub fn login_with(&self, user: &str, parameters: &[(&str, &str)]) -> Result<Wire, super::wire::Answer> {
+    pub fn login_with(&self, user: &str, parameters: &[(&str, &str)]) -> Result<Wire, Box<super::wire::Answer>> {
         let password = USERS.iter().find(|u| u.name == user).expect("a demo user").password;
         Wire::connect(self.port, user, password, "warehouse", parameters)
     }

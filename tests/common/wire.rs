@@ -95,7 +95,7 @@ impl Wire {
         password: &str,
         database: &str,
         parameters: &[(&str, &str)],
-    ) -> Result<Self, Answer> {
+    ) -> Result<Self, Box<Answer>> {
         let mut wire = Self::open(port);
         let mut all = vec![("user", user), ("database", database)];
         all.extend_from_slice(parameters);
@@ -105,7 +105,7 @@ impl Wire {
         Ok(wire)
     }
 
-    fn authenticate(&mut self, password: &str) -> Result<(), Answer> {
+    fn authenticate(&mut self, password: &str) -> Result<(), Box<Answer>> {
         let mut scram: Option<ScramSha256> = None;
         loop {
             let frame = self.read().expect("a message during start-up");
@@ -128,7 +128,7 @@ impl Wire {
                 (b'K', _) => {
                     self.key = (i32::from_be_bytes(frame.body[..4].try_into().unwrap()), frame.body[4..].to_vec())
                 }
-                (b'E', _) => return Err(Answer { error: Some(frame.fields()), ..Answer::default() }),
+                (b'E', _) => return Err(Box::new(Answer { error: Some(frame.fields()), ..Answer::default() })),
                 (b'Z', _) => return Ok(()),
                 (b'N' | b'v', _) => {}
                 (tag, _) => panic!("unexpected message {:?} during start-up", char::from(tag)),

@@ -1,4 +1,11 @@
 //! pgveil as its users meet it: the real binary in front of a real PostgreSQL, seen by psql, by a driver and frame by frame.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -36,37 +36,71 @@ fn same_messages(f: &Fixture) {
     // The letters of the answers on plain Postgres and through pgveil are the same.
     let mut veil = f.proxy.login("admin");
     let mut plain = f.warehouse.superuser("warehouse");
-    type Script = fn(&mut Wire);
+    type Script = Box<dyn Fn(&mut Wire)>;
+    let query = |text: &'static str| -> Script {
+        Box::new(move |w: &mut Wire| w.queue(|o| frontend::query(text, o).unwrap()).flush())
+    };
+    let batch = |build: fn(&mut Wire)| -> Script {
+        Box::new(move |w: &mut Wire| {
+            build(w);
+            w.sync();
+        })
+    };
     let scripts: [(&str, Script); 14] = [
-        ("simple", |w| drop(w.queue(|o| frontend::query("SELECT 1", o).unwrap()).flush())),
-        ("two", |w| drop(w.queue(|o| frontend::query("SELECT 1; SELECT 2", o).unwrap()).flush())),
-        ("set and select", |w| {
-            drop(
-                w.queue(|o| frontend::query("SET extra_float_digits = 1; SELECT 2; SHOW DateStyle", o).unwrap())
-                    .flush(),
-            )
-        }),
-        ("empty", |w| drop(w.queue(|o| frontend::query("", o).unwrap()).flush())),
-        ("semicolon", |w| drop(w.queue(|o| frontend::query(" ; ", o).unwrap()).flush())),
-        ("extended", |w| {
-            drop(
-                w.parse("", "SELECT $1::int", &[])
-                    .bind("", "", &[Some("1")], false)
-                    .describe(b'P', "")
-                    .execute("", 0)
-                    .sync(),
-            )
-        }),
-        ("describe statement", |w| drop(w.parse("x", "SELECT $1::int", &[]).describe(b'S', "x").sync())),
-        ("use it", |w| drop(w.bind("", "x", &[Some("7")], true).execute("", 0).sync())),
-        ("describe missing", |w| drop(w.describe(b'S', "missing").sync())),
-        ("bind missing", |w| drop(w.bind("", "missing", &[], false).execute("", 0).sync())),
-        ("begin", |w| {
-            drop(w.parse("", "BEGIN", &[]).bind("", "", &[], false).describe(b'P', "").execute("", 0).sync())
-        }),
-        ("rollback", |w| drop(w.parse("", "ROLLBACK", &[]).bind("", "", &[], false).execute("", 0).sync())),
-        ("close", |w| drop(w.queue(|o| frontend::close(b'S', "x", o).unwrap()).sync())),
-        ("only sync", |w| drop(w.sync())),
+        ("simple", query("SELECT 1")),
+        ("two", query("SELECT 1; SELECT 2")),
+        ("set and select", query("SET extra_float_digits = 1; SELECT 2; SHOW DateStyle")),
+        ("empty", query("")),
+        ("semicolon", query(" ; ")),
+        (
+            "extended",
+            batch(|w| {
+                w.parse("", "SELECT $1::int", &[]).bind("", "", &[Some("1")], false).describe(b'P', "").execute("", 0);
+            }),
+        ),
+        (
+            "describe statement",
+            batch(|w| {
+                w.parse("x", "SELECT $1::int", &[]).describe(b'S', "x");
+            }),
+        ),
+        (
+            "use it",
+            batch(|w| {
+                w.bind("", "x", &[Some("7")], true).execute("", 0);
+            }),
+        ),
+        (
+            "describe missing",
+            batch(|w| {
+                w.describe(b'S', "missing");
+            }),
+        ),
+        (
+            "bind missing",
+            batch(|w| {
+                w.bind("", "missing", &[], false).execute("", 0);
+            }),
+        ),
+        (
+            "begin",
+            batch(|w| {
+                w.parse("", "BEGIN", &[]).bind("", "", &[], false).describe(b'P', "").execute("", 0);
+            }),
+        ),
+        (
+            "rollback",
+            batch(|w| {
+                w.parse("", "ROLLBACK", &[]).bind("", "", &[], false).execute("", 0);
+            }),
+        ),
+        (
+            "close",
+            batch(|w| {
+                w.queue(|o| frontend::close(b'S', "x", o).unwrap());
+            }),
+        ),
+        ("only sync", batch(|_| ())),
     ];
     for (name, script) in scripts {
         script(&mut veil);
