@@ -4,6 +4,7 @@
 //! every relation name means; [`render`] prints; [`prove`] parses the print again and demands an equal tree; [`guard`] asks
 //! Postgres' own grammar for a second opinion.
 
+mod conserved;
 mod deep;
 mod dialect;
 mod fingerprint;

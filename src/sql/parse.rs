@@ -202,3 +202,7 @@ fn hint(message: &str) -> Option<String> {
     let expected = message.rsplit_once("Expected: ")?.1.split(", found:").next()?;
     Some(format!("Expected {expected} here. If Postgres accepts the statement, write this part in another form."))
 }
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

@@ -6,6 +6,8 @@
 //! | `TABLE t` | `SELECT * FROM t` |
 //! | `x ISNULL`, `x NOTNULL` | `x IS NULL`, `x IS NOT NULL` |
 //! | `LIMIT ALL` | `LIMIT NULL` |
+//! | `OFFSET n LIMIT m` | `LIMIT m OFFSET n` |
+//! | `trim(leading FROM x)` | `trim(leading x)` |
 //! | `type 'text'`, `interval(2) 'text'`, `N'text'` | `CAST('text' AS type)` |
 //! | `FOR READ ONLY` | nothing |
 //!
@@ -39,6 +41,8 @@ const NOT_IN_QUERIES: &[&str] = &[
 /// The tokens of one query.
 pub(super) fn tokens(lexemes: &[Lexeme]) -> Result<Vec<TokenWithSpan>, SqlError> {
     chains(lexemes)?;
+    let ordered = limits_in_order(lexemes);
+    let lexemes = ordered.as_deref().unwrap_or(lexemes);
     let mut writer = Writer { lexemes, at: 0, tokens: Vec::with_capacity(lexemes.len() + 8) };
     while writer.at < lexemes.len() {
         writer.step()?;
@@ -80,6 +84,49 @@ fn chains(lexemes: &[Lexeme]) -> Result<(), SqlError> {
         }
     }
     Ok(())
+}
+
+/// The lexemes with each `OFFSET n LIMIT m` turned round, the only order that is printed; `None`: there is none.
+fn limits_in_order(lexemes: &[Lexeme]) -> Option<Vec<Lexeme>> {
+    // For each open parenthesis an OFFSET, and the LIMIT behind it.
+    let mut levels: Vec<(Option<usize>, Option<usize>)> = vec![(None, None)];
+    let mut turns = Vec::new();
+    for (at, lexeme) in lexemes.iter().enumerate() {
+        let labelled = at.checked_sub(1).and_then(|at| lexemes.get(at)).is_some_and(|l| l.is_word("as") || l.is_sign("."));
+        let is_any = |words: &[&str]| words.iter().any(|word| lexeme.is_word(word)) && !labelled;
+        let nested = levels.len() > 1;
+        let Some(level) = levels.last_mut() else { return None };
+        if let (Some(offset), Some(limit)) = *level
+            && (lexeme.is_sign(")") || is_any(&["for", "fetch", "union", "except", "intersect", "offset"]))
+        {
+            turns.push((offset, limit, at));
+            *level = (None, None);
+        }
+        match &lexeme.kind {
+            Kind::Sign("(") => levels.push((None, None)),
+            Kind::Sign(")") if nested => {
+                levels.pop();
+            }
+            Kind::Word(_) if is_any(&["offset"]) => *level = (Some(at), None),
+            Kind::Word(_) if is_any(&["limit"]) && level.0.is_some() => level.1 = Some(at),
+            Kind::Word(_) if is_any(&["select", "union", "except", "intersect"]) => *level = (None, None),
+            _ => {}
+        }
+    }
+    if let Some((Some(offset), Some(limit))) = levels.first() {
+        turns.push((*offset, *limit, lexemes.len()));
+    }
+    if turns.is_empty() {
+        return None;
+    }
+    let mut ordered = lexemes.to_vec();
+    // Inner ones come first: they move within a range that an outer one moves as a whole.
+    for (offset, limit, end) in turns {
+        if let Some(range) = ordered.get_mut(offset..end) {
+            range.rotate_left(limit - offset);
+        }
+    }
+    Some(ordered)
 }
 
 struct Writer<'a> {
@@ -162,6 +209,7 @@ impl Writer<'_> {
                 self.at += 1;
             }
             "for" if self.next_is_word(1, "read") && self.next_is_word(2, "only") => self.at += 2,
+            "from" if self.trims() => {}
             "interval" if called => return Ok(self.interval(span)),
             "only" if !self.previous().is_some_and(|before| before.is_word("row") || before.is_word("rows")) => {
                 return Err(unsupported(lexeme, "ONLY", "Leave out ONLY: a data product has no children."));
@@ -175,6 +223,14 @@ impl Writer<'_> {
         }
         self.at += 1;
         Ok(true)
+    }
+
+    /// Whether the FROM that stands here is the empty one of `trim(leading FROM x)`.
+    fn trims(&self) -> bool {
+        let before = |back: usize| self.at.checked_sub(back).and_then(|at| self.lexemes.get(at));
+        let side = before(1).is_some_and(|side| ["both", "leading", "trailing"].iter().any(|word| side.is_word(word)));
+        let open = if side { 2 } else { 1 };
+        before(open).is_some_and(|open| open.is_sign("(")) && before(open + 1).is_some_and(|trim| trim.is_word("trim"))
     }
 
     /// `interval(2) 'text'`: sqlparser would lose the precision.

@@ -75,14 +75,14 @@ pub(super) fn explain<'a>(phrase: &mut Phrase<'a>) -> Result<Classified<'a>, Sql
     inner(phrase, "EXPLAIN", |query| Statement::Explain(Explain { costs, format, query }))
 }
 
+/// The name of an option: any word, reserved or not.
 fn option_name(phrase: &mut Phrase<'_>) -> Result<String, SqlError> {
     match phrase.peek().and_then(Lexeme::word) {
-        // These two are reserved words, and option names nevertheless.
-        Some(word) if matches!(word.as_str(), "analyze" | "analyse" | "verbose" | "null") => {
+        Some(word) => {
             phrase.skip(1);
             Ok(word)
         }
-        _ => phrase.name(),
+        None => phrase.name(),
     }
 }
 
