@@ -6,6 +6,7 @@
 
 mod conserved;
 mod deep;
+mod depth;
 mod dialect;
 mod fingerprint;
 pub mod guard;

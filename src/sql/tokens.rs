@@ -20,9 +20,6 @@ use super::keywords::{Reserved, reserved};
 use super::lex::{Kind, Lexeme};
 use super::limits::SqlError;
 
-/// How deep a tree of flat operators may become: `a OR b OR …` nests as deep as it is long.
-pub(super) const MAX_CHAIN: usize = 20_000;
-
 /// Types of Postgres that are no keywords there but have nodes of their own in the tree.
 const TYPE_WORDS: &[&str] = &[
     "bool", "bytea", "date", "float4", "float8", "int2", "int4", "int8", "json", "jsonb", "regclass", "timestamptz",
@@ -40,7 +37,6 @@ const NOT_IN_QUERIES: &[&str] = &[
 
 /// The tokens of one query.
 pub(super) fn tokens(lexemes: &[Lexeme]) -> Result<Vec<TokenWithSpan>, SqlError> {
-    chains(lexemes)?;
     let ordered = limits_in_order(lexemes);
     let lexemes = ordered.as_deref().unwrap_or(lexemes);
     let mut writer = Writer { lexemes, at: 0, tokens: Vec::with_capacity(lexemes.len() + 8) };
@@ -48,42 +44,6 @@ pub(super) fn tokens(lexemes: &[Lexeme]) -> Result<Vec<TokenWithSpan>, SqlError>
         writer.step()?;
     }
     Ok(writer.tokens)
-}
-
-/// Refuses what would become too deep a tree without a single parenthesis.
-fn chains(lexemes: &[Lexeme]) -> Result<(), SqlError> {
-    let mut open: Vec<usize> = Vec::new();
-    let (mut here, mut enclosing) = (0usize, 0usize);
-    for lexeme in lexemes {
-        match &lexeme.kind {
-            Kind::Sign("(" | "[") => {
-                open.push(here);
-                enclosing += here;
-                here = 0;
-            }
-            Kind::Sign(")" | "]") => {
-                here = open.pop().unwrap_or_default();
-                enclosing -= here;
-            }
-            Kind::Sign(",") => here = 0,
-            Kind::Operator(_) | Kind::Sign("::" | ".") => here += 1,
-            Kind::Word(word)
-                if ["and", "or", "not", "union", "except", "intersect", "is", "at", "join", "collate", "in", "like"]
-                    .iter()
-                    .any(|infix| word.eq_ignore_ascii_case(infix)) =>
-            {
-                here += 1;
-            }
-            _ => {}
-        }
-        if enclosing + here > MAX_CHAIN {
-            return Err(SqlError::TooDeep {
-                message: format!("statement is too complex: it chains more than {MAX_CHAIN} operators"),
-                hint: "Write long chains of OR as IN (…) or = ANY (an array parameter).".to_owned(),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// The lexemes with each `OFFSET n LIMIT m` turned round, the only order that is printed; `None`: there is none.
