@@ -66,9 +66,7 @@ fn meaning(tokens: &[TokenWithSpan]) -> Vec<String> {
             continue;
         }
         let lower = word.value.to_ascii_lowercase();
-        let is = |token: Option<&Token>, wanted: &str| {
-            matches!(token, Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted))
-        };
+        let is = |token: Option<&Token>, wanted: &str| matches!(token, Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted));
         match lower.as_str() {
             // Behind a name AS says nothing; in CAST and WITH it is printed as it was.
             "as" => {}

@@ -125,7 +125,9 @@ mod tests {
 
     #[test]
     fn depth_is_what_nests() {
-        for (open, close, each) in [("(", ")", 1), ("CASE WHEN ", " END", 1), ("NOT ", "", 1), ("- ", "", 1), ("f([", "])", 2)] {
+        for (open, close, each) in
+            [("(", ")", 1), ("CASE WHEN ", " END", 1), ("NOT ", "", 1), ("- ", "", 1), ("f([", "])", 2)]
+        {
             let nest = |n: usize| format!("SELECT {}1{}", open.repeat(n), close.repeat(n));
             assert!(!too_deep(&nest(45 / each)), "{open}");
             assert!(too_deep(&nest(60)), "{open}");
@@ -134,7 +136,9 @@ mod tests {
 
     #[test]
     fn what_stands_side_by_side_does_not_nest() {
-        for (item, n) in [("(1), ", 500), ("CASE WHEN a THEN 1 END, ", 500), ("- 1, ", 500), ("NOT a, ", 500), ("a AND b, ", 15_000)] {
+        for (item, n) in
+            [("(1), ", 500), ("CASE WHEN a THEN 1 END, ", 500), ("- 1, ", 500), ("NOT a, ", 500), ("a AND b, ", 15_000)]
+        {
             assert!(!too_deep(&format!("SELECT {}1", item.repeat(n))), "{item}");
         }
         assert!(!too_deep(&format!("SELECT 1 FROM a {}", "JOIN b ON true ".repeat(2_000))));

@@ -147,7 +147,10 @@ fn nothing_is_misread_in_silence() {
     ] {
         let own = printed(text);
         match (&own, expected) {
-            (Ok(own), Ok(print)) => assert!(own.eq_ignore_ascii_case(print) || own.replace(" AS ", " ") == print.replace(" AS ", " "), "{text}: {own}"),
+            (Ok(own), Ok(print)) => assert!(
+                own.eq_ignore_ascii_case(print) || own.replace(" AS ", " ") == print.replace(" AS ", " "),
+                "{text}: {own}"
+            ),
             (Err(own), Err(message)) => assert!(own.contains(message), "{text}: {own}"),
             (own, expected) => panic!("{text}: {own:?}, not {expected:?}"),
         }

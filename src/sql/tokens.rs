@@ -22,8 +22,23 @@ use super::limits::SqlError;
 
 /// Types of Postgres that are no keywords there but have nodes of their own in the tree.
 const TYPE_WORDS: &[&str] = &[
-    "bool", "bytea", "date", "float4", "float8", "int2", "int4", "int8", "json", "jsonb", "regclass", "timestamptz",
-    "timetz", "tsquery", "tsvector", "uuid", "varbit",
+    "bool",
+    "bytea",
+    "date",
+    "float4",
+    "float8",
+    "int2",
+    "int4",
+    "int8",
+    "json",
+    "jsonb",
+    "regclass",
+    "timestamptz",
+    "timetz",
+    "tsquery",
+    "tsvector",
+    "uuid",
+    "varbit",
 ];
 
 /// Keywords of Postgres that sqlparser takes for clauses of other systems.
@@ -31,8 +46,21 @@ const FOREIGN_MEANING: &[&str] = &["cluster", "global", "match", "value", "versi
 
 /// Reserved words that stand nowhere in a query.
 const NOT_IN_QUERIES: &[&str] = &[
-    "analyse", "analyze", "check", "column", "constraint", "create", "default", "deferrable", "do", "foreign", "grant",
-    "initially", "primary", "references", "returning",
+    "analyse",
+    "analyze",
+    "check",
+    "column",
+    "constraint",
+    "create",
+    "default",
+    "deferrable",
+    "do",
+    "foreign",
+    "grant",
+    "initially",
+    "primary",
+    "references",
+    "returning",
 ];
 
 /// The tokens of one query.
@@ -52,7 +80,8 @@ fn limits_in_order(lexemes: &[Lexeme]) -> Option<Vec<Lexeme>> {
     let mut levels: Vec<(Option<usize>, Option<usize>)> = vec![(None, None)];
     let mut turns = Vec::new();
     for (at, lexeme) in lexemes.iter().enumerate() {
-        let labelled = at.checked_sub(1).and_then(|at| lexemes.get(at)).is_some_and(|l| l.is_word("as") || l.is_sign("."));
+        let labelled =
+            at.checked_sub(1).and_then(|at| lexemes.get(at)).is_some_and(|l| l.is_word("as") || l.is_sign("."));
         let is_any = |words: &[&str]| words.iter().any(|word| lexeme.is_word(word)) && !labelled;
         let nested = levels.len() > 1;
         let Some(level) = levels.last_mut() else { return None };
@@ -220,7 +249,10 @@ impl Writer<'_> {
                 Kind::Sign(")") => depth = depth.saturating_sub(1),
                 Kind::Word(word)
                     if ["rollup", "cube", "grouping"].iter().any(|set| word.eq_ignore_ascii_case(set))
-                        && self.lexemes.get(ahead + 1).is_some_and(|next| next.is_sign("(") || next.is_word("sets")) =>
+                        && self
+                            .lexemes
+                            .get(ahead + 1)
+                            .is_some_and(|next| next.is_sign("(") || next.is_word("sets")) =>
                 {
                     let hint = "Write the sets out: GROUPING SETS ((a, b), (a), ()).";
                     return Err(unsupported(lexeme, "ROLLUP, CUBE or GROUPING SETS inside of GROUPING SETS", hint));
@@ -290,12 +322,12 @@ fn unsupported(lexeme: &Lexeme, what: &str, hint: &str) -> SqlError {
 /// One lexeme. In the tree quoted text is verbatim: its quotes stay doubled, so that it prints as what it is.
 fn token(kind: &Kind, dotted: bool) -> Token {
     match kind {
-        Kind::Word(word) => Token::Word(Word { value: word.clone(), quote_style: None, keyword: keyword(word, dotted) }),
-        Kind::Quoted(name) => Token::Word(Word {
-            value: name.replace('"', "\"\""),
-            quote_style: Some('"'),
-            keyword: Keyword::NoKeyword,
-        }),
+        Kind::Word(word) => {
+            Token::Word(Word { value: word.clone(), quote_style: None, keyword: keyword(word, dotted) })
+        }
+        Kind::Quoted(name) => {
+            Token::Word(Word { value: name.replace('"', "\"\""), quote_style: Some('"'), keyword: Keyword::NoKeyword })
+        }
         Kind::Text(value) | Kind::National(value) => Token::SingleQuotedString(value.replace('\'', "''")),
         Kind::Bits(digits) => Token::SingleQuotedByteStringLiteral(digits.clone()),
         Kind::Hex(digits) => Token::HexStringLiteral(digits.clone()),

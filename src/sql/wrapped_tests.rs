@@ -34,8 +34,14 @@ fn statements_around_a_query_print_as_themselves() {
             "COPY t TO STDOUT WITH (FORMAT csv, HEADER, DELIMITER ';', NULL 'it''s', QUOTE '\"', ESCAPE '\\', FORCE_QUOTE (a, \"B\"), ENCODING 'utf-8')",
             "COPY (SELECT * FROM t) TO STDOUT WITH (FORMAT csv, HEADER true, DELIMITER ';', NULL 'it''s', QUOTE '\"', ESCAPE '\\', FORCE_QUOTE (\"a\", \"B\"))",
         ),
-        ("COPY t TO STDOUT CSV HEADER FORCE QUOTE *", "COPY (SELECT * FROM t) TO STDOUT WITH (FORMAT csv, HEADER true, FORCE_QUOTE *)"),
-        ("COPY t TO STDOUT WITH DELIMITER AS E'\\t' NULL ''", "COPY (SELECT * FROM t) TO STDOUT WITH (DELIMITER '\t', NULL '')"),
+        (
+            "COPY t TO STDOUT CSV HEADER FORCE QUOTE *",
+            "COPY (SELECT * FROM t) TO STDOUT WITH (FORMAT csv, HEADER true, FORCE_QUOTE *)",
+        ),
+        (
+            "COPY t TO STDOUT WITH DELIMITER AS E'\\t' NULL ''",
+            "COPY (SELECT * FROM t) TO STDOUT WITH (DELIMITER '\t', NULL '')",
+        ),
         ("COPY BINARY t TO STDOUT", "COPY (SELECT * FROM t) TO STDOUT WITH (FORMAT binary)"),
         ("DECLARE c CURSOR FOR SELECT 1", "DECLARE \"c\" CURSOR FOR SELECT 1"),
         (
@@ -51,7 +57,8 @@ fn statements_around_a_query_print_as_themselves() {
 
 #[test]
 fn prepare_and_execute_are_read() {
-    let all = parse("PREPARE P (int, numeric(10,2)) AS SELECT $1; EXECUTE p(1 + 1, 'x')", &TextLimits::default()).unwrap();
+    let all =
+        parse("PREPARE P (int, numeric(10,2)) AS SELECT $1; EXECUTE p(1 + 1, 'x')", &TextLimits::default()).unwrap();
     let Statement::Prepare { name, types, .. } = &all[0].statement else { panic!() };
     assert_eq!((name.as_str(), types.len()), ("p", 2));
     assert_eq!(all[0].query_text.clone().map(|range| &all[0].text[range]), Some("SELECT $1"));
