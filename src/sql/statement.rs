@@ -11,6 +11,21 @@ pub struct Parsed {
     pub offset: usize,
     /// What it is.
     pub statement: Statement,
+    /// Where in `text` (bytes) the query of EXPLAIN, COPY, PREPARE or DECLARE stands: what the second parser is asked about.
+    /// `None` for a query, which is the whole text, and for `COPY t`, which has none.
+    pub query_text: Option<std::ops::Range<usize>>,
+}
+
+/// A long chain of operators nests deeply, and so does its drop.
+impl Drop for Parsed {
+    fn drop(&mut self) {
+        // Each level of a tree takes at least one character.
+        const HARMLESS: usize = 512;
+        if self.text.len() > HARMLESS {
+            let statement = std::mem::replace(&mut self.statement, Statement::Empty);
+            super::with_deep_stack(|| drop(statement));
+        }
+    }
 }
 
 /// A statement, classified. Names are exact (folded, undoubled, truncated).
