@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::keywords::ALL_KEYWORDS;
 
-use crate::govern::functions::{self, FunctionRule};
+use crate::govern::fold;
+use crate::govern::functions::{self, Answer, FunctionRule};
 use crate::sql::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArgumentClause, FunctionArgumentList,
     FunctionArguments, GroupByExpr, Ident, ObjectNamePart, Query, Select, SelectFlavor, SelectItem, SetExpr, Value,
@@ -103,6 +104,13 @@ impl Walker<'_> {
                 Err(refused(functions::refusal(schema.as_deref(), &name, reason, hint)))
             }
         }
+    }
+
+    /// What takes the place of a call that pgveil answers.
+    fn answer(&mut self, answer: Answer, name: &str, call: Option<&Function>) -> Walked<Expr> {
+        let folded = fold::fold(answer, name, call, self.input)?;
+        self.needs.session_values |= folded.of_session;
+        Ok(folded.expr)
     }
 
     /// Every call is written with its schema, so that nobody else's function of the name can be found.

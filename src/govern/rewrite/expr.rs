@@ -10,8 +10,8 @@ use crate::sql::with_deep_stack;
 
 use super::Walker;
 use super::calls::Quantifier;
-use super::literals::{binary_operator, literal, unary_operator};
-use super::refuse::{Pointing, Walked, absent, construct, foreign, refused};
+use super::literals::literal;
+use super::refuse::{Pointing, Walked, absent, construct, foreign};
 
 impl Walker<'_> {
     /// Reads an expression and rewrites it in place.
@@ -77,11 +77,11 @@ impl Walker<'_> {
                 self.optional(escape_char.as_deref_mut())
             }
             Expr::AnyOp { left, compare_op, right, is_some: _ } | Expr::AllOp { left, compare_op, right } => {
-                binary_operator(compare_op)?;
+                self.binary_operator(compare_op)?;
                 self.each([&mut **left, &mut **right])
             }
             Expr::UnaryOp { op, expr } => {
-                unary_operator(op)?;
+                self.unary_operator(*op)?;
                 self.expr(expr)
             }
             Expr::Cast { kind, expr, data_type, format } => {
@@ -92,7 +92,7 @@ impl Walker<'_> {
                 }
                 absent("FORMAT in a cast", format.is_some())?;
                 let at = self.place(expr.span());
-                crate::govern::types::check(data_type).map_err(|refusal| refused(refusal).pointing(at))?;
+                self.data_type(data_type).map_err(|denied| denied.pointing(at))?;
                 self.expr(expr)
             }
             Expr::AtTimeZone { timestamp, time_zone } => self.each([&mut **timestamp, &mut **time_zone]),
@@ -135,7 +135,7 @@ impl Walker<'_> {
             Expr::Value(value) => literal(&value.value),
             Expr::TypedString(TypedString { data_type, value, uses_odbc_syntax }) => {
                 absent("{d '…'}", *uses_odbc_syntax)?;
-                crate::govern::types::check(data_type).map_err(refused)?;
+                self.data_type(data_type)?;
                 literal(&value.value)
             }
             Expr::Interval(interval) => interval_literal(interval),
@@ -188,7 +188,7 @@ impl Walker<'_> {
         loop {
             match rest {
                 Expr::BinaryOp { left, op, right } => {
-                    binary_operator(op)?;
+                    self.binary_operator(op)?;
                     self.expr(right)?;
                     rest = left;
                 }

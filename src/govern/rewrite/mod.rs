@@ -87,7 +87,8 @@ pub(super) fn rewrite_arguments(input: &DecideInput<'_>, arguments: &mut [Expr])
     walker.finish(result)
 }
 
-/// Checks the parameter types of PREPARE.
-pub(super) fn check_types(types: &[DataType]) -> Walked {
-    types.iter().try_for_each(|data_type| super::types::check(data_type).map_err(refused))
+/// Checks the parameter types of PREPARE and gives their full names.
+pub(super) fn qualify_types(input: &DecideInput<'_>, types: &[DataType]) -> Walked<Vec<DataType>> {
+    let qualified = |data_type| super::types::qualify(data_type, input.snapshot, input.warehouse);
+    types.iter().map(|data_type| qualified(data_type).map_err(refused)).collect()
 }

@@ -87,6 +87,12 @@ impl Walker<'_> {
         if let Some(TableAlias { at, .. }) = &alias {
             absent("AT after an alias", at.is_some())?;
         }
+        let mut alias = alias;
+        for column in alias.iter_mut().flat_map(|alias| &mut alias.columns) {
+            if let Some(data_type) = &mut column.data_type {
+                self.data_type(data_type).map_err(|denied| denied.pointing(place))?;
+            }
+        }
         let entry = function_entry(self, &function_name, &function, ordinality, alias.as_ref())
             .map_err(|denied| denied.pointing(place))?;
         let written_name = match &alias {
@@ -139,9 +145,6 @@ fn function_entry(
     let own = alias.map_or_else(|| Ok(name.to_owned()), |alias| walker.alias_name(alias))?;
     let list = alias.map(|alias| alias.columns.as_slice()).unwrap_or_default();
     let typed = list.iter().filter(|column| column.data_type.is_some()).count();
-    for data_type in list.iter().filter_map(|column| column.data_type.as_ref()) {
-        crate::govern::types::check(data_type).map_err(super::refused)?;
-    }
     let names: Vec<String> = list.iter().map(|column| ident(&column.name)).collect();
     if RECORDS.contains(&name) {
         if typed == 0 || typed < list.len() {
