@@ -52,31 +52,13 @@ impl Pointing for Box<Denial> {
     }
 }
 
-/// The character of the client's text at which a span begins, from 1; `None`: the node was not in the text.
-pub(super) fn place(text: &str, offset: usize, span: Span) -> Option<usize> {
-    let (line, column) = (usize::try_from(span.start.line).ok()?, usize::try_from(span.start.column).ok()?);
-    if line == 0 || column == 0 {
-        return None;
-    }
-    let before: usize = text.split_inclusive('\n').take(line - 1).map(|line| line.chars().count()).sum();
-    Some(offset + before + column)
+/// The character of the client's text at which a span begins, from 1; `None`: the node was not in the text. The parser counts
+/// in characters and not in lines.
+pub(super) fn place(span: Span) -> Option<usize> {
+    usize::try_from(span.start.column).ok().filter(|column| span.start.line == 1 && *column > 0)
 }
 
 /// The span of a name.
 pub(super) fn span_of(parts: &[Ident]) -> Span {
     parts.first().map_or_else(Span::empty, Spanned::span)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use sqlparser::tokenizer::Location;
-
-    #[test]
-    fn places_count_characters_over_lines() {
-        let at = |line, column| Span { start: Location { line, column }, end: Location { line, column } };
-        assert_eq!(place("SELECT é,\n  x", 0, at(2, 3)), Some(13));
-        assert_eq!(place("SELECT x", 10, at(1, 8)), Some(18));
-        assert_eq!(place("SELECT x", 0, Span::empty()), None);
-    }
 }
