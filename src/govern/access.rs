@@ -39,7 +39,8 @@ impl Snapshot {
         let roles = self.granting_roles(subject, product);
         let may_have = !roles.is_empty() || self.roles_of(subject).any(|(_, role)| covers(role, &product.id));
         if !may_have {
-            let discovered = self.roles_of(subject).any(|(_, role)| role.discover.iter().any(|p| p.matches(&product.id)));
+            let discovered =
+                self.roles_of(subject).any(|(_, role)| role.discover.iter().any(|p| p.matches(&product.id)));
             return if discovered { Access::Denied(not_granted(product)) } else { Access::Hidden };
         }
         match product.status {
@@ -78,10 +79,8 @@ impl Snapshot {
 
     /// The domains of which the subject may query a product in the warehouse: the default search path, in order.
     pub fn visible_domains(&self, subject: &Subject, warehouse: &WarehouseName, today: Date) -> Vec<String> {
-        let domains: BTreeSet<&str> = self
-            .visible_products(subject, warehouse, today)
-            .map(|product| product.client_schema())
-            .collect();
+        let domains: BTreeSet<&str> =
+            self.visible_products(subject, warehouse, today).map(|product| product.client_schema()).collect();
         domains.into_iter().map(str::to_owned).collect()
     }
 

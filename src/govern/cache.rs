@@ -3,7 +3,7 @@
 //! What a decision depends on besides the text is interned once per session and change of settings, so that a look-up hashes
 //! a number, the text and the parameter types.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

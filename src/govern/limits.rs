@@ -62,8 +62,7 @@ impl Merge<'_> {
             copy_max_rows: unless_zero(self.copy_max_rows()),
             on_max_rows: self.on_max_rows(row_level),
             statement_timeout: self.duration(|l| l.statement_timeout, STATEMENT_TIMEOUT),
-            idle_in_transaction_timeout: self
-                .duration(|l| l.idle_in_transaction_timeout, IDLE_IN_TRANSACTION_TIMEOUT),
+            idle_in_transaction_timeout: self.duration(|l| l.idle_in_transaction_timeout, IDLE_IN_TRANSACTION_TIMEOUT),
             max_concurrent: unless_zero(self.number(|l| l.max_concurrent.map(|n| n as u64), MAX_CONCURRENT as u64))
                 .map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
             queue_timeout: self.largest(|l| l.queue_timeout, QUEUE_TIMEOUT, |d| d.as_nanos()),
@@ -161,11 +160,8 @@ fn narrower(a: Limits, b: Limits) -> Limits {
         }
     }
     let rows = |limits: &Limits| limits.max_rows.unwrap_or(u64::MAX);
-    let (max_rows_source, on_max_rows) = if rows(&b) < rows(&a) {
-        (b.max_rows_source, b.on_max_rows)
-    } else {
-        (a.max_rows_source, a.on_max_rows)
-    };
+    let (max_rows_source, on_max_rows) =
+        if rows(&b) < rows(&a) { (b.max_rows_source, b.on_max_rows) } else { (a.max_rows_source, a.on_max_rows) };
     Limits {
         max_rows: least(a.max_rows, b.max_rows),
         copy_max_rows: least(a.copy_max_rows, b.copy_max_rows),

@@ -4,11 +4,12 @@
 //! the warehouse's catalogs; so this is an allow-list. Outside `pg_catalog` only enums and base types of columns that some
 //! contract exposes may be named; domains may not, since a domain's checks are somebody's code.
 
-use crate::names::{WarehouseName, fold_identifier};
-use crate::sql::ast::{ArrayElemTypeDef, CharacterLength, DataType, Ident, ObjectName, ObjectNamePart};
+use crate::names::WarehouseName;
+use crate::sql;
+use crate::sql::ast::{ArrayElemTypeDef, CharacterLength, DataType, ObjectName, ObjectNamePart};
 
 use super::refusal::Refusal;
-use super::snapshot::Snapshot;
+use super::snapshot::{ExposedType, Snapshot};
 
 /// `pg_type`'s own names with the OIDs of the type and of its array.
 const ALLOWED: &[(&str, u32, u32)] = &[
@@ -79,18 +80,28 @@ pub fn check(data_type: &DataType, snapshot: &Snapshot, warehouse: &WarehouseNam
 
 /// The type as it is written upstream, where only `pg_catalog` is on the path: a name that is no grammar gets its schema.
 pub fn qualify(data_type: &DataType, snapshot: &Snapshot, warehouse: &WarehouseName) -> Result<DataType, Refusal> {
+    let exposed: Vec<&ExposedType> = snapshot.exposed_types(warehouse).collect();
+    qualify_among(data_type, &exposed)
+}
+
+/// As [`qualify`], for types of `pg_catalog` alone.
+pub(in crate::govern) fn qualify_built_in(data_type: &DataType) -> Result<DataType, Refusal> {
+    qualify_among(data_type, &[])
+}
+
+fn qualify_among(data_type: &DataType, exposed: &[&ExposedType]) -> Result<DataType, Refusal> {
     match data_type {
         DataType::Array(
             element @ (ArrayElemTypeDef::SquareBracket(inner, _) | ArrayElemTypeDef::Qualified(inner, _)),
         ) => {
-            let inner = Box::new(qualify(inner, snapshot, warehouse)?);
+            let inner = Box::new(qualify_among(inner, exposed)?);
             Ok(DataType::Array(match element {
                 ArrayElemTypeDef::Qualified(_, size) => ArrayElemTypeDef::Qualified(inner, *size),
                 ArrayElemTypeDef::SquareBracket(_, size) => ArrayElemTypeDef::SquareBracket(inner, *size),
                 other => other.clone(),
             }))
         }
-        DataType::Custom(name, modifiers) => qualify_named(name, modifiers, snapshot, warehouse),
+        DataType::Custom(name, modifiers) => qualify_named(name, modifiers, exposed),
         known if is_grammar(known) => Ok(known.clone()),
         refused => Err(refused_type(&refused.to_string().to_ascii_lowercase())),
     }
@@ -156,17 +167,12 @@ fn is_grammar(data_type: &DataType) -> bool {
     }
 }
 
-fn qualify_named(
-    name: &ObjectName,
-    modifiers: &[String],
-    snapshot: &Snapshot,
-    warehouse: &WarehouseName,
-) -> Result<DataType, Refusal> {
+fn qualify_named(name: &ObjectName, modifiers: &[String], exposed: &[&ExposedType]) -> Result<DataType, Refusal> {
     let shown = name.to_string();
     let mut parts = Vec::new();
     for part in &name.0 {
         match part {
-            ObjectNamePart::Identifier(ident) => parts.push(exact_name(ident)),
+            ObjectNamePart::Identifier(ident) => parts.push(sql::ident(ident)),
             ObjectNamePart::Function(_) => return Err(refused_type(&shown)),
         }
     }
@@ -178,15 +184,13 @@ fn qualify_named(
         [schema, own] => (Some(schema.as_str()), own.as_str()),
         _ => return Err(refused_type(&shown)),
     };
-    let built_in = ALLOWED.iter().any(|(allowed, _, _)| {
-        *allowed == own || own.strip_prefix('_').is_some_and(|element| element == *allowed)
-    });
+    let built_in = ALLOWED
+        .iter()
+        .any(|(allowed, _, _)| *allowed == own || own.strip_prefix('_').is_some_and(|element| element == *allowed));
     if built_in && schema.is_none_or(|schema| schema == "pg_catalog") {
         return Ok(DataType::Custom(written("pg_catalog", own), modifiers.to_vec()));
     }
-    let exposed = snapshot
-        .exposed_types(warehouse)
-        .find(|t| t.name == own && schema.is_none_or(|schema| schema == t.schema));
+    let exposed = exposed.iter().find(|t| t.name == own && schema.is_none_or(|schema| schema == t.schema));
     match exposed {
         Some(exposed) => Ok(DataType::Custom(written(&exposed.schema, own), modifiers.to_vec())),
         None => Err(refused_type(&shown)),
@@ -194,13 +198,7 @@ fn qualify_named(
 }
 
 fn written(schema: &str, name: &str) -> ObjectName {
-    // The printer keeps what stands between the quotes, so a quote inside is doubled here.
-    let quoted = |name: &str| Ident::with_quote('"', name.replace('"', "\"\""));
-    ObjectName::from(vec![quoted(schema), quoted(name)])
-}
-
-fn exact_name(ident: &Ident) -> String {
-    fold_identifier(&ident.value.replace("\"\"", "\""), ident.quote_style.is_some())
+    ObjectName::from(vec![sql::exact(schema), sql::exact(name)])
 }
 
 fn refused_type(name: &str) -> Refusal {
@@ -228,10 +226,36 @@ mod tests {
     #[test]
     fn ordinary_types_are_allowed() {
         for sql in [
-            "int", "integer", "int4", "bigint", "smallint", "double precision", "real", "float8", "numeric(10, 2)",
-            "varchar(20)", "character varying", "char(3)", "text", "timestamp(3) without time zone", "timestamptz",
-            "timestamp with time zone", "time", "interval", "interval day to second", "bool", "uuid", "json", "jsonb",
-            "bytea", "bit(3)", "date", "int[]", "text[][]", "point", "tsvector",
+            "int",
+            "integer",
+            "int4",
+            "bigint",
+            "smallint",
+            "double precision",
+            "real",
+            "float8",
+            "numeric(10, 2)",
+            "varchar(20)",
+            "character varying",
+            "char(3)",
+            "text",
+            "timestamp(3) without time zone",
+            "timestamptz",
+            "timestamp with time zone",
+            "time",
+            "interval",
+            "interval day to second",
+            "bool",
+            "uuid",
+            "json",
+            "jsonb",
+            "bytea",
+            "bit(3)",
+            "date",
+            "int[]",
+            "text[][]",
+            "point",
+            "tsvector",
         ] {
             assert!(qualified(sql).is_ok(), "{sql}: {:?}", qualified(sql));
         }
@@ -250,9 +274,31 @@ mod tests {
     #[test]
     fn what_looks_into_the_catalogs_or_is_unknown_is_refused() {
         for sql in [
-            "regclass", "regtype", "pg_catalog.regclass", "regrole[]", "xid", "tid", "cid", "pg_lsn", "record", "cstring",
-            "aclitem", "anyelement", "unknown", "pg_node_tree", "refcursor", "public.orders", "app.mood", "string",
-            "tinyint", "unsigned", "\"INET\"", "pg_catalog.orders", "a.b.inet", "txid_snapshot", "_regclass",
+            "regclass",
+            "regtype",
+            "pg_catalog.regclass",
+            "regrole[]",
+            "xid",
+            "tid",
+            "cid",
+            "pg_lsn",
+            "record",
+            "cstring",
+            "aclitem",
+            "anyelement",
+            "unknown",
+            "pg_node_tree",
+            "refcursor",
+            "public.orders",
+            "app.mood",
+            "string",
+            "tinyint",
+            "unsigned",
+            "\"INET\"",
+            "pg_catalog.orders",
+            "a.b.inet",
+            "txid_snapshot",
+            "_regclass",
         ] {
             assert!(qualified(sql).is_err(), "{sql}: {:?}", qualified(sql));
         }

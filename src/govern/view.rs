@@ -39,8 +39,8 @@ pub struct ProductView {
     pub relation_oid: u32,
     /// Schema and name of each function that the query calls, for the second parser's summary.
     pub functions: Vec<(Option<String>, String)>,
-    /// The predicates that stand in it, rendered, for `explain`.
-    pub filters: Vec<String>,
+    /// The predicate that stands in it, rendered, for `explain`.
+    pub filter: Option<String>,
 }
 
 /// One column of a view.
@@ -109,11 +109,8 @@ const MAX_VIEWS: usize = 10_000;
 impl Snapshot {
     /// The derived query of the product for this subject, who must have been granted it.
     pub fn view(&self, subject: &Subject, product: &Product) -> Result<Arc<ProductView>, Denial> {
-        let unavailable = |error: ClientError| Denial {
-            error,
-            reason: "product_unavailable",
-            products: vec![product.id.clone()],
-        };
+        let unavailable =
+            |error: ClientError| Denial { error, reason: "product_unavailable", products: vec![product.id.clone()] };
         let template = match self.compiled(&product.id) {
             Some(Compiled::Ready(template)) => template,
             Some(Compiled::Unavailable(error)) => return Err(unavailable(error.clone())),
@@ -194,8 +191,13 @@ fn check_roles(product: &Product, parts: &SnapshotParts, findings: &mut Diagnost
         let (FilterScope::Roles(roles) | FilterScope::Except(roles)) = &filter.scope;
         for role in roles.iter().filter(|role| !parts.policy.roles.contains_key(role.as_str())) {
             findings.push(
-                finding_at(product, filter.span.clone(), parts, format!("row filter names the unknown role \"{role}\""))
-                    .with_hint("define it in policy.toml as [roles.NAME], or correct the name"),
+                finding_at(
+                    product,
+                    filter.span.clone(),
+                    parts,
+                    format!("row filter names the unknown role \"{role}\""),
+                )
+                .with_hint("define it in policy.toml as [roles.NAME], or correct the name"),
             );
         }
     }
@@ -237,7 +239,10 @@ fn no_facts(product: &Product) -> ClientError {
     ClientError::new(
         ErrorKind::Unavailable,
         sqlstate::CANNOT_CONNECT_NOW,
-        format!("data product {} cannot be served yet: its relation in warehouse {} is not known", product.id, product.warehouse),
+        format!(
+            "data product {} cannot be served yet: its relation in warehouse {} is not known",
+            product.id, product.warehouse
+        ),
     )
     .with_hint("pgveil reads it as soon as the warehouse can be reached and the relation exists; try again then.")
 }

@@ -1,8 +1,8 @@
 use super::*;
-use std::collections::BTreeMap;
 use crate::config::{Limits, OnMaxRows};
 use crate::names::UserName;
 use crate::sql::statement::Statement;
+use std::collections::BTreeMap;
 
 fn surroundings(user: &str) -> Surroundings {
     Surroundings {

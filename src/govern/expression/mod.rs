@@ -2,20 +2,22 @@
 //! so that its value depends on no setting that a client may change.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 
 use crate::catalog::Product;
 use crate::config::Attribute;
+use crate::error::ClientError;
 use crate::names::quote_literal;
-use crate::sql::ast::{self, BinaryOperator, Expr, Ident, Value};
+use crate::sql;
+use crate::sql::ast::{self, BinaryOperator, Expr, Value};
 
 use super::facts::RelationFacts;
 
 mod calls;
 mod check;
-mod kind;
-mod literal;
+pub(in crate::govern) mod kind;
+pub(in crate::govern) mod literal;
 mod placeholder;
+mod walk;
 
 /// What an expression is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,55 +60,36 @@ pub(in crate::govern) fn compile(
 
 /// One expression, and nothing after it.
 pub(in crate::govern) fn parse(text: &str) -> Result<Expr, Fault> {
-    let dialect = sqlparser::dialect::PostgreSqlDialect {};
-    let options = sqlparser::parser::ParserOptions::new().with_unescape(false);
-    let fault = |error: sqlparser::parser::ParserError| {
-        let text = error.to_string();
-        Fault::new(text.strip_prefix("sql parser error: ").unwrap_or(&text).to_owned())
-    };
-    let mut parser =
-        sqlparser::parser::Parser::new(&dialect).with_options(options).try_with_sql(text).map_err(fault)?;
-    let expr = parser.parse_expr().map_err(fault)?;
-    match parser.peek_token().token {
-        sqlparser::tokenizer::Token::EOF => Ok(expr),
-        other => Err(Fault::new(format!("one expression is expected, but \"{other}\" follows it"))),
-    }
+    sql::parse_expression(text).map_err(|error| {
+        let error = ClientError::from(error);
+        Fault { message: error.message, hint: error.hint }
+    })
 }
 
 /// The attributes that an expression reads.
 pub(in crate::govern) fn attributes_of(expr: &Expr) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let _ = ast::visit_expressions(expr, |expr| {
+    let mut expr = expr.clone();
+    walk::each(&mut expr, &mut |expr| {
         if let Expr::Identifier(ident) = expr {
             names.extend(placeholder::attribute(ident).map(str::to_owned));
         }
-        ControlFlow::<()>::Continue(())
     });
     names
 }
 
 /// Puts the user's attributes in: a string becomes a literal, an array an array literal. Each must be there.
 pub(in crate::govern) fn fill_attributes(mut expr: Expr, attributes: &BTreeMap<String, Attribute>) -> Expr {
-    let _ = ast::visit_expressions_mut(&mut expr, |expr| {
-        let name = match expr {
-            Expr::Identifier(ident) => placeholder::attribute(ident).map(str::to_owned),
-            _ => None,
+    walk::each(&mut expr, &mut |expr| {
+        let Expr::Identifier(ident) = expr else { return };
+        let Some(name) = placeholder::attribute(ident) else { return };
+        *expr = match attributes.get(name) {
+            Some(Attribute::One(text)) => text_literal(text),
+            Some(Attribute::Many(texts)) => text_literal(&literal::array(texts)),
+            None => Expr::value(Value::Null),
         };
-        if let Some(name) = name {
-            *expr = match attributes.get(&name) {
-                Some(Attribute::One(text)) => text_literal(text),
-                Some(Attribute::Many(texts)) => text_literal(&literal::array(texts)),
-                None => Expr::value(Value::Null),
-            };
-        }
-        ControlFlow::<()>::Continue(())
     });
     expr
-}
-
-/// An identifier that is always quoted. The printer keeps what stands between the quotes, so a quote inside is doubled.
-pub(in crate::govern) fn quoted(name: &str) -> Ident {
-    Ident::with_quote('"', name.replace('"', "\"\""))
 }
 
 /// A text as a literal, as the parser would have read it.
@@ -145,26 +128,17 @@ pub(in crate::govern) fn either(condition: Expr, a: Expr, b: Expr) -> Expr {
     }
 }
 
-/// Schema and name of each function that a query calls, once each.
-pub(in crate::govern) fn functions_of(query: &ast::Query) -> Vec<(Option<String>, String)> {
-    let mut functions = BTreeSet::new();
-    let _ = ast::visit_expressions(query, |expr| {
-        if let Expr::Function(function) = expr {
-            let parts: Vec<String> = function.name.0.iter().filter_map(|part| Some(exact(part.as_ident()?))).collect();
-            match parts.as_slice() {
-                [name] => functions.insert((None, name.clone())),
-                [schema, name] => functions.insert((Some(schema.clone()), name.clone())),
-                _ => false,
-            };
-        }
-        ControlFlow::<()>::Continue(())
+/// Schema and name of each function that an expression calls.
+pub(in crate::govern) fn functions_of(expr: &Expr, functions: &mut BTreeSet<(Option<String>, String)>) {
+    walk::each(&mut expr.clone(), &mut |expr| {
+        let Expr::Function(function) = expr else { return };
+        let parts: Vec<String> = function.name.0.iter().filter_map(|part| Some(sql::ident(part.as_ident()?))).collect();
+        match parts.as_slice() {
+            [name] => functions.insert((None, name.clone())),
+            [schema, name] => functions.insert((Some(schema.clone()), name.clone())),
+            _ => false,
+        };
     });
-    functions.into_iter().collect()
-}
-
-/// The exact name of an identifier.
-pub(in crate::govern) fn exact(ident: &Ident) -> String {
-    crate::names::fold_identifier(&ident.value.replace("\"\"", "\""), ident.quote_style.is_some())
 }
 
 #[cfg(test)]

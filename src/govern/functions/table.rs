@@ -146,8 +146,7 @@ fn read_heading(heading: &'static str) -> Option<Section> {
         Some((topic, hint)) => (topic, Some(hint)),
         None => (rest, None),
     };
-    let mut section =
-        Section { kind: Kind::Refused, volatility: Volatility::Volatile, in_pg_proc: true, topic, hint };
+    let mut section = Section { kind: Kind::Refused, volatility: Volatility::Volatile, in_pg_proc: true, topic, hint };
     for word in words.split(' ') {
         match word {
             "allowed" => section.kind = Kind::Allowed,
@@ -172,13 +171,7 @@ fn read_entry(name: &'static str, section: Section) -> Option<Entry> {
         Kind::Answered => Rule::Answered(answer_of(name)?),
         Kind::Refused => Rule::Refused { reason: section.topic, hint: own_hint(name).or(section.hint) },
     };
-    Some(Entry {
-        name,
-        rule,
-        volatility: section.volatility,
-        topic: section.topic,
-        in_pg_proc: section.in_pg_proc,
-    })
+    Some(Entry { name, rule, volatility: section.volatility, topic: section.topic, in_pg_proc: section.in_pg_proc })
 }
 
 fn bound_of(name: &str) -> Option<Bound> {

@@ -16,14 +16,32 @@ fn the_table_reads_whole_and_names_nothing_twice() {
 
 #[test]
 fn what_analysts_need_is_allowed_and_what_reaches_further_is_not() {
-    for name in ["upper", "date_trunc", "string_agg", "row_number", "jsonb_path_query", "percentile_cont", "pg_typeof"] {
+    for name in ["upper", "date_trunc", "string_agg", "row_number", "jsonb_path_query", "percentile_cont", "pg_typeof"]
+    {
         assert_eq!(rule(None, name), FunctionRule::Allowed, "{name}");
         assert_eq!(rule(Some("pg_catalog"), name), FunctionRule::Allowed, "{name}");
     }
     for name in [
-        "pg_sleep", "query_to_xml", "set_config", "nextval", "lo_import", "pg_read_file", "txid_current", "dblink",
-        "pg_advisory_lock", "to_regclass", "pg_get_viewdef", "regclassin", "textin", "setseed", "pg_stat_get_activity",
-        "ts_stat", "has_table_privilege", "pg_input_is_valid", "no_such_function", "UPPER",
+        "pg_sleep",
+        "query_to_xml",
+        "set_config",
+        "nextval",
+        "lo_import",
+        "pg_read_file",
+        "txid_current",
+        "dblink",
+        "pg_advisory_lock",
+        "to_regclass",
+        "pg_get_viewdef",
+        "regclassin",
+        "textin",
+        "setseed",
+        "pg_stat_get_activity",
+        "ts_stat",
+        "has_table_privilege",
+        "pg_input_is_valid",
+        "no_such_function",
+        "UPPER",
     ] {
         assert!(matches!(rule(None, name), FunctionRule::Refused { .. }), "{name}");
     }

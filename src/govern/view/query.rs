@@ -2,9 +2,12 @@
 
 use crate::catalog::Product;
 use crate::names::RoleName;
+use crate::sql;
 use crate::sql::ast::{self, Expr, ObjectName, SelectItem, Value};
 
-use super::super::expression::{self, quoted};
+use std::collections::BTreeSet;
+
+use super::super::expression;
 use super::super::filters::{self, Visible};
 use super::super::snapshot::Snapshot;
 use super::super::subject::Subject;
@@ -19,17 +22,23 @@ pub(super) fn build(
 ) -> ProductView {
     let rows = filters::visible_to(&template.filters, roles, &subject.attributes);
     let mut projection = Vec::new();
+    let mut functions = BTreeSet::new();
     let mut columns = Vec::new();
     for (column, number) in template.columns.iter().zip(1..) {
-        let raw = Expr::Identifier(quoted(&column.name));
+        let raw = Expr::Identifier(sql::exact(&column.name));
         let seeing = unmasking(snapshot, product, roles, &column.name);
         let (expr, masked) = match &column.mask {
             None => (raw, false),
-            Some((_, mask)) => show(raw, mask.clone(), &filters::visible_to(&template.filters, &seeing, &subject.attributes), &rows, seeing.is_empty()),
+            Some((_, mask)) if seeing.is_empty() => (mask.clone(), true),
+            Some((_, mask)) => {
+                let unmasked = filters::visible_to(&template.filters, &seeing, &subject.attributes);
+                show(raw, mask.clone(), &unmasked, &rows)
+            }
         };
+        expression::functions_of(&expr, &mut functions);
         projection.push(match expr {
             raw @ Expr::Identifier(_) => SelectItem::UnnamedExpr(raw),
-            expr => SelectItem::ExprWithAlias { expr, alias: quoted(&column.name) },
+            expr => SelectItem::ExprWithAlias { expr, alias: sql::exact(&column.name) },
         });
         columns.push(ViewColumn {
             name: column.name.clone(),
@@ -44,12 +53,15 @@ pub(super) fn build(
     let filter = rows.predicate();
     let filtered = filter.is_some();
     let fenced = filtered || template.leaky_view;
+    if let Some(filter) = &filter {
+        expression::functions_of(filter, &mut functions);
+    }
     let query = select(projection, product, filter.clone(), fenced);
     ProductView {
         id: product.id.clone(),
         guarded: fenced || columns.iter().any(|column| column.masked),
-        functions: expression::functions_of(&query),
-        filters: filter.iter().map(ToString::to_string).collect(),
+        functions: functions.into_iter().collect(),
+        filter: filter.as_ref().map(sql::render_expr),
         query,
         columns,
         filtered,
@@ -69,10 +81,7 @@ fn unmasking(snapshot: &Snapshot, product: &Product, roles: &[RoleName], column:
 }
 
 /// The column as it is shown, and whether a mask takes part: raw only in rows that an unmasking role shows.
-fn show(raw: Expr, mask: Expr, unmasked_rows: &Visible, all_rows: &Visible, nobody_unmasks: bool) -> (Expr, bool) {
-    if nobody_unmasks {
-        return (mask, true);
-    }
+fn show(raw: Expr, mask: Expr, unmasked_rows: &Visible, all_rows: &Visible) -> (Expr, bool) {
     if unmasked_rows.covers(all_rows) {
         return (raw, false);
     }
@@ -83,7 +92,7 @@ fn show(raw: Expr, mask: Expr, unmasked_rows: &Visible, all_rows: &Visible, nobo
 }
 
 fn select(projection: Vec<SelectItem>, product: &Product, filter: Option<Expr>, fenced: bool) -> ast::Query {
-    let relation = ObjectName::from(vec![quoted(&product.relation.schema), quoted(&product.relation.name)]);
+    let relation = ObjectName::from(vec![sql::exact(&product.relation.schema), sql::exact(&product.relation.name)]);
     let from = ast::TableWithJoins {
         relation: ast::TableFactor::Table {
             name: relation,
@@ -146,4 +155,3 @@ fn select(projection: Vec<SelectItem>, product: &Product, filter: Option<Expr>, 
         pipe_operators: Vec::new(),
     }
 }
-
