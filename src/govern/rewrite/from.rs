@@ -3,7 +3,7 @@
 use crate::error::sqlstate;
 use crate::govern::permit::Denial;
 use crate::sql::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor,
+    FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor,
     TableFunctionArgs, TableWithJoins,
 };
 use crate::sql::ident;
@@ -267,9 +267,4 @@ fn twice_denied(name: &str) -> Box<Denial> {
         denial(sqlstate::DUPLICATE_ALIAS, "duplicate_name", format!("table name \"{name}\" specified more than once"));
     denied.error.hint = Some("Give one of them an alias.".to_owned());
     denied
-}
-
-/// For matching: an expression as a function's argument.
-pub(super) fn argument(expr: Expr) -> FunctionArg {
-    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))
 }

@@ -3,14 +3,14 @@
 use crate::error::{ClientError, ErrorKind, SqlState, sqlstate};
 use crate::govern::Refusal;
 use crate::govern::permit::Denial;
-use crate::sql::ast::{Ident, Spanned};
+use crate::sql::ast::Ident;
 use sqlparser::tokenizer::Span;
 
 /// What the walk answers: its result, or the decision against the statement.
 pub(in crate::govern) type Walked<T = ()> = Result<T, Box<Denial>>;
 
 /// A denial with this SQLSTATE.
-pub(super) fn denial(state: SqlState, reason: &'static str, message: impl Into<String>) -> Box<Denial> {
+pub(in crate::govern) fn denial(state: SqlState, reason: &'static str, message: impl Into<String>) -> Box<Denial> {
     let kind = if state == sqlstate::INSUFFICIENT_PRIVILEGE { ErrorKind::Denied } else { ErrorKind::Client };
     Box::new(Denial { error: ClientError::new(kind, state, message), reason, products: Vec::new() })
 }
@@ -35,7 +35,7 @@ pub(super) fn absent(what: &str, there: bool) -> Walked {
 }
 
 /// A refusal of a rule.
-pub(super) fn refused(refusal: Refusal) -> Box<Denial> {
+pub(in crate::govern) fn refused(refusal: Refusal) -> Box<Denial> {
     Box::new(refusal.into_denial(Vec::new()))
 }
 
@@ -60,5 +60,5 @@ pub(super) fn place(span: Span) -> Option<usize> {
 
 /// The span of a name.
 pub(super) fn span_of(parts: &[Ident]) -> Span {
-    parts.first().map_or_else(Span::empty, Spanned::span)
+    parts.first().map_or_else(Span::empty, |part| part.span)
 }
