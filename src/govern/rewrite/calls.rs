@@ -1,9 +1,6 @@
 //! Function calls, windows, and the keywords that are calls.
 
-use std::sync::LazyLock;
-
 use sqlparser::ast::helpers::attached_token::AttachedToken;
-use sqlparser::keywords::ALL_KEYWORDS;
 
 use crate::govern::fold;
 use crate::govern::functions::{self, Answer, FunctionRule};
@@ -35,10 +32,6 @@ pub(super) enum Quantifier {
 
 /// Names that are keywords of Postgres' grammar and no functions, in lower case and without quotes.
 const QUANTIFIERS: [&str; 3] = ["any", "some", "all"];
-
-/// sqlparser reads some names after `pg_catalog.` as syntax of their own unless they are quoted.
-static KEYWORDS: LazyLock<std::collections::HashSet<String>> =
-    LazyLock::new(|| ALL_KEYWORDS.iter().map(|keyword| keyword.to_ascii_lowercase()).collect());
 
 impl Walker<'_> {
     /// A call in an expression; gives what takes its place.
@@ -194,6 +187,11 @@ impl Walker<'_> {
         absent("{fn …}", *uses_odbc_syntax)?;
         absent("a parametric function", !matches!(parameters, FunctionArguments::None))?;
         absent("IGNORE NULLS or RESPECT NULLS", null_treatment.is_some())?;
+        let before = self.log.len();
+        let aggregates = match name.0.last() {
+            Some(ObjectNamePart::Identifier(name)) => super::grouping::is_aggregate(&ident(name)),
+            Some(ObjectNamePart::Function(_)) | None => false,
+        };
         match args {
             FunctionArguments::None => {}
             FunctionArguments::Subquery(_) => return Err(foreign("a subquery as the arguments of a function")),
@@ -207,6 +205,11 @@ impl Walker<'_> {
             self.expr(condition)?;
         }
         match over {
+            None if aggregates => {
+                // What an aggregate reads needs no place in GROUP BY.
+                self.log.truncate(before);
+                Ok(())
+            }
             None | Some(WindowType::NamedWindow(_)) => Ok(()),
             Some(WindowType::WindowSpec(spec)) => self.window(spec),
         }
@@ -318,11 +321,10 @@ fn named<'a>(operator: &FunctionArgOperator, arg: &'a mut FunctionArgExpr) -> Wa
     }
 }
 
-/// A name as an identifier, quoted where a parser could take it for syntax.
+/// A part of a function's name as an identifier. Behind a dot no word is a keyword.
 fn plain_or_exact(name: &str) -> Ident {
     let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        && name.bytes().next().is_some_and(|b| !b.is_ascii_digit())
-        && !KEYWORDS.contains(name);
+        && name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
     if plain { Ident::new(name) } else { exact(name) }
 }
 
