@@ -21,6 +21,7 @@ mod quoted;
 mod redact;
 mod refused;
 mod render;
+pub mod resolve;
 mod session_statement;
 pub mod statement;
 mod tokens;
