@@ -1,1 +1,3 @@
-//! session
+//! One client's connection, from the first byte to the last.
+
+pub mod cancel;
