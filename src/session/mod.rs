@@ -1,1 +1,4 @@
-//! session
+//! One client's connection, from the first byte to the last.
+
+mod clock;
+mod layers;

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::govern::snapshot::Snapshot;
 
+pub mod errors;
 mod queue;
 
 pub use queue::{Queue, Queues, Slot};
