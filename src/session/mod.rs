@@ -1,4 +1,5 @@
 //! One client's connection, from the first byte to the last.
 
+pub mod cancel;
 mod clock;
 mod layers;
