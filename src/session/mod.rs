@@ -3,3 +3,6 @@
 pub mod cancel;
 mod clock;
 mod layers;
+pub mod listener;
+pub mod startup;
+pub mod tls;
