@@ -1,0 +1,1 @@
+//! Reading a log again: edited, dropped, reordered and inserted lines.
