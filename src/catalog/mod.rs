@@ -4,5 +4,5 @@ mod product;
 
 pub use product::{
     Catalog, Check, CheckKind, Column, ContractSchedule, ContractType, Deprecation, FilterScope, Mask, OnBreach, Owner,
-    Pii, Product, RowFilter, Severity, Sla, Status,
+    Pii, Places, Product, RowFilter, Severity, Sla, Status,
 };

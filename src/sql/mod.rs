@@ -1,9 +1,26 @@
 //! From statement text to a tree that names what it means, and back to text that is proven. Pure.
 //!
 //! [`parse`] splits and parses under limits; [`statement`] says which kinds of statement there are; `resolve` finds out what
-//! every relation name means; `render` prints; `proof` parses the print again and demands an equal tree; `guard` asks
+//! every relation name means; [`render`] prints; [`prove`] parses the print again and demands an equal tree; [`guard`] asks
 //! Postgres' own grammar for a second opinion.
 
+mod deep;
+mod fingerprint;
+pub mod guard;
+mod limits;
+mod names;
+mod parse;
+mod proof;
+mod redact;
+mod render;
 pub mod statement;
 
+pub use deep::with_deep_stack;
+pub use fingerprint::fingerprint;
+pub use limits::{SqlError, TextLimits};
+pub use names::{exact, ident, output_name};
+pub use parse::{parse, parse_expression};
+pub use proof::{ProofError, prove};
+pub use redact::redact;
+pub use render::{render, render_expr, render_query, render_type};
 pub use sqlparser::ast;

@@ -11,6 +11,9 @@ pub struct Parsed {
     pub offset: usize,
     /// What it is.
     pub statement: Statement,
+    /// Where in `text` (bytes) the query of EXPLAIN, COPY, PREPARE or DECLARE stands: what the second parser is asked about.
+    /// `None` for a query, which is the whole text, and for `COPY t`, which has none.
+    pub query_text: Option<std::ops::Range<usize>>,
 }
 
 /// A statement, classified. Names are exact (folded, undoubled, truncated).

@@ -1,0 +1,233 @@
+//! Names in certificates (RFC 4514), and what a certificate gives for channel binding (RFC 5929).
+
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
+use x509_cert::Certificate;
+use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::der::asn1::{ContextSpecific, ObjectIdentifier};
+use x509_cert::der::oid::db::DB;
+use x509_cert::der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
+use x509_cert::spki::AlgorithmIdentifierOwned;
+
+/// A distinguished name, compared part by part: neither the spelling of an attribute's type (`CN`, `2.5.4.3`), nor escapes,
+/// nor the string type in the certificate matter. Values are compared exactly, case included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateName {
+    /// In the order of the certificate (the reverse of the text); each sorted, since it is a set.
+    parts: Vec<Vec<(ObjectIdentifier, Value)>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Value {
+    Text(String),
+    /// What is no text, in its encoding.
+    Encoded(Vec<u8>),
+}
+
+/// A text that is no RFC 4514 name, or a certificate that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a distinguished name of the form CN=superset,O=Example")]
+pub struct InvalidName(String);
+
+impl CertificateName {
+    /// Reads the text form. Blanks around separators are passed over.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let mut parts = vec![vec![]];
+        let mut rest = text;
+        loop {
+            let (attribute, separator, behind) = attribute(rest).ok_or_else(|| InvalidName(text.to_owned()))?;
+            if let Some(part) = parts.last_mut() {
+                part.push(attribute);
+            }
+            match separator {
+                None => break,
+                Some(',') => parts.push(vec![]),
+                Some(_) => (),
+            }
+            rest = behind;
+        }
+        parts.reverse();
+        Ok(Self::sorted(parts))
+    }
+
+    /// The subject of a certificate in DER.
+    pub fn of_certificate(der: &[u8]) -> Option<Self> {
+        let certificate = Certificate::from_der(der).ok()?;
+        let value = |part: &AttributeTypeAndValue| Some((part.oid, Value::of(part)?));
+        let subject = certificate.tbs_certificate.subject;
+        let parts = subject.0.iter().map(|set| set.0.iter().map(value).collect()).collect::<Option<_>>()?;
+        Some(Self::sorted(parts))
+    }
+
+    fn sorted(mut parts: Vec<Vec<(ObjectIdentifier, Value)>>) -> Self {
+        for part in &mut parts {
+            part.sort();
+        }
+        Self { parts }
+    }
+}
+
+impl std::fmt::Display for CertificateName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (n, part) in self.parts.iter().rev().enumerate() {
+            for (m, (oid, value)) in part.iter().enumerate() {
+                f.write_str(if m > 0 { "+" } else { ["", ","].get(n.min(1)).copied().unwrap_or_default() })?;
+                match DB.find_names_for_oid(*oid).min_by_key(|name| name.len()) {
+                    Some(name) => write!(f, "{}=", name.to_ascii_uppercase())?,
+                    None => write!(f, "{oid}=")?,
+                }
+                value.fmt(f)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Value {
+    fn of(part: &AttributeTypeAndValue) -> Option<Self> {
+        let bytes = part.value.value();
+        let text = match part.value.tag() {
+            Tag::Utf8String => std::str::from_utf8(bytes).ok().map(str::to_owned),
+            Tag::PrintableString | Tag::Ia5String | Tag::TeletexString if bytes.is_ascii() => {
+                std::str::from_utf8(bytes).ok().map(str::to_owned)
+            }
+            Tag::BmpString => {
+                let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_be_bytes(*unit)).collect();
+                String::from_utf16(&units).ok().filter(|_| bytes.len() % 2 == 0)
+            }
+            _ => None,
+        };
+        match text {
+            Some(text) => Some(Self::Text(text)),
+            None => part.value.to_der().ok().map(Self::Encoded),
+        }
+    }
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Encoded(der) => {
+                f.write_str("#")?;
+                der.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+            Self::Text(text) => {
+                let last = text.chars().count().saturating_sub(1);
+                for (n, c) in text.chars().enumerate() {
+                    match c {
+                        '#' if n == 0 => write!(f, "\\#")?,
+                        ' ' if n == 0 || n == last => write!(f, "\\ ")?,
+                        '"' | '+' | ',' | ';' | '<' | '>' | '\\' => write!(f, "\\{c}")?,
+                        c if c.is_ascii_control() => write!(f, "\\{:02x}", u32::from(c))?,
+                        c => write!(f, "{c}")?,
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// One `TYPE=VALUE` at the front of `text`, the separator behind it and the rest.
+fn attribute(text: &str) -> Option<((ObjectIdentifier, Value), Option<char>, &str)> {
+    let (key, rest) = text.split_once('=')?;
+    let key = key.trim_matches(' ');
+    let oid = match key.starts_with(|c: char| c.is_ascii_digit()) {
+        true => ObjectIdentifier::new(key).ok()?,
+        // RFC 4514 calls it ST where the table calls it by its X.500 name.
+        false => *DB
+            .by_name(&key.to_ascii_lowercase())
+            .or_else(|| DB.by_name(key))
+            .or_else(|| DB.by_name(&key.to_ascii_uppercase()))?,
+    };
+    let (value, separator, behind) = match rest.trim_start_matches(' ').strip_prefix('#') {
+        Some(hex) => encoded_value(hex)?,
+        None => text_value(rest.trim_start_matches(' '))?,
+    };
+    Some(((oid, value), separator, behind))
+}
+
+fn encoded_value(text: &str) -> Option<(Value, Option<char>, &str)> {
+    let end = text.find([',', '+']).unwrap_or(text.len());
+    let (hex, rest) = text.split_at_checked(end)?;
+    let digits: Vec<u8> = hex.trim_end_matches(' ').bytes().map(hex_digit).collect::<Option<_>>()?;
+    let (pairs, []) = digits.as_chunks::<2>() else { return None };
+    let der: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+    let any = x509_cert::der::Any::from_der(&der).ok()?;
+    let value = Value::of(&AttributeTypeAndValue { oid: ObjectIdentifier::new("2.5.4.3").ok()?, value: any })?;
+    let mut behind = rest.chars();
+    Some((value, behind.next(), behind.as_str()))
+}
+
+/// A value with its escapes undone, up to a separator that is not escaped.
+fn text_value(text: &str) -> Option<(Value, Option<char>, &str)> {
+    let mut value = Vec::new();
+    // Bytes up to here are kept even when they are blanks: they were escaped, or something follows them.
+    let mut kept = 0;
+    let mut chars = text.chars();
+    let separator = loop {
+        match chars.next() {
+            None => break None,
+            Some(separator @ (',' | '+')) => break Some(separator),
+            Some('\\') => {
+                match chars.next()? {
+                    c @ (' ' | '"' | '#' | '=' | '\\' | '+' | ',' | ';' | '<' | '>') => value.push(c as u8),
+                    high => value.push(
+                        hex_digit(u8::try_from(high).ok()?)? << 4 | hex_digit(u8::try_from(chars.next()?).ok()?)?,
+                    ),
+                }
+                kept = value.len();
+            }
+            Some('"' | ';' | '<' | '>' | '\0') => return None,
+            Some(' ') => value.push(b' '),
+            Some(c) => {
+                value.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                kept = value.len();
+            }
+        }
+    };
+    value.truncate(kept);
+    Some((Value::Text(String::from_utf8(value).ok()?), separator, chars.as_str()))
+}
+
+fn hex_digit(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// `tls-server-end-point`: the hash of the server's certificate with the hash of its own signature, SHA-256 in place of MD5
+/// and SHA-1. `None` where none is defined (Ed25519): no channel binding is offered then.
+pub fn server_end_point(der: &[u8]) -> Option<Vec<u8>> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let algorithm = certificate.signature_algorithm;
+    let hash = match algorithm.oid.to_string().as_str() {
+        RSASSA_PSS => pss_hash(&algorithm)?,
+        other => other.to_owned(),
+    };
+    Some(match hash.as_str() {
+        // md5, sha1, sha256 with RSA; ecdsa with sha1, sha256; the hashes themselves
+        "1.2.840.113549.1.1.4"
+        | "1.2.840.113549.1.1.5"
+        | "1.2.840.113549.1.1.11"
+        | "1.2.840.10045.4.1"
+        | "1.2.840.10045.4.3.2"
+        | "1.3.14.3.2.26"
+        | "2.16.840.1.101.3.4.2.1" => Sha256::digest(der).to_vec(),
+        "1.2.840.113549.1.1.14" | "1.2.840.10045.4.3.1" | "2.16.840.1.101.3.4.2.4" => Sha224::digest(der).to_vec(),
+        "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" | "2.16.840.1.101.3.4.2.2" => Sha384::digest(der).to_vec(),
+        "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" | "2.16.840.1.101.3.4.2.3" => Sha512::digest(der).to_vec(),
+        _ => return None,
+    })
+}
+
+const RSASSA_PSS: &str = "1.2.840.113549.1.1.10";
+const SHA1: &str = "1.3.14.3.2.26";
+
+/// The hash that RSASSA-PSS parameters name: `SEQUENCE { [0] EXPLICIT AlgorithmIdentifier DEFAULT sha1, … }`.
+fn pss_hash(algorithm: &AlgorithmIdentifierOwned) -> Option<String> {
+    let parameters = algorithm.parameters.as_ref()?;
+    let mut reader = SliceReader::new(parameters.value()).ok()?;
+    if reader.is_finished() {
+        return Some(SHA1.to_owned());
+    }
+    let hash = ContextSpecific::<AlgorithmIdentifierOwned>::decode_explicit(&mut reader, TagNumber::N0).ok()?;
+    Some(hash.map_or_else(|| SHA1.to_owned(), |hash| hash.value.oid.to_string()))
+}
