@@ -21,8 +21,8 @@ use crate::error::{Diagnostic, Diagnostics};
 pub use policy::{
     Attribute, Domain, Governance, Group, Limits, OnMaxRows, Policy, Role, RoleLimits, ScramVerifier, Token, User,
 };
-pub use read_policy::{ParsedPolicy, Pattern, PatternUse, parse_policy};
-pub use read_server::parse_server;
+pub use read_policy::{ParsedPolicy, Pattern, PatternUse, examine_policy, parse_policy};
+pub use read_server::{examine_server, parse_server};
 pub use server::{
     AuditConfig, AuditFailure, CatalogConfig, ContractsConfig, Durability, HttpConfig, OnCatalogError, SecretString,
     ServerConfig, ServerSection, SqlRecording, StateUrl, TlsConfig, TlsMode, Unvalidated, WarehouseConfig,
@@ -36,8 +36,8 @@ pub fn load_server(path: &Path) -> Result<(ServerConfig, Diagnostics), Diagnosti
 
 /// Reads and compiles the policy with this process' environment. On success the findings are warnings.
 pub fn load_policy(path: &Path) -> Result<(Policy, Diagnostics), Diagnostics> {
-    let parsed = parse_policy(&read_policy(path)?, Substitution::any(&Environment))?;
-    Ok((parsed.policy, parsed.warnings))
+    let (parsed, warnings) = parse_policy(&read_policy(path)?, Substitution::any(&Environment))?;
+    Ok((parsed.policy, warnings))
 }
 
 /// Reads `pgveil.toml`.

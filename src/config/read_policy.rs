@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::document::{Document, Entry, Place, Secrecy, SourceFile, Substitution, Table, Text, Value};
+use crate::document::{Document, Entry, Examined, Place, Secrecy, SourceFile, Substitution, Table, Text, Value};
 use crate::error::{Diagnostic, Diagnostics};
 use crate::names::{ColumnPattern, DomainName, MAX_IDENTIFIER_BYTES, ProductId, ProductPattern, RoleName, UserName};
 
@@ -20,8 +20,6 @@ pub struct ParsedPolicy {
     pub policy: Policy,
     /// Every pattern on products and columns, with its place.
     pub patterns: Vec<PatternUse>,
-    /// What somebody should know.
-    pub warnings: Diagnostics,
 }
 
 /// A pattern of a role.
@@ -36,23 +34,32 @@ pub struct PatternUse {
 /// A pattern on products or on columns.
 #[derive(Debug)]
 pub enum Pattern {
-    /// Of `products`, `discover` and `drafts`.
+    /// Of `products`, `discover` and `drafts`; a table of `[domains]` counts as `DOMAIN.*`.
     Products(ProductPattern),
     /// Of `unmask`.
     Columns(ColumnPattern),
 }
 
 /// Compiles the texts of the policy's files as one. The error holds all findings of all files.
-pub fn parse_policy(files: &[SourceFile], substitution: Substitution<'_>) -> Result<ParsedPolicy, Diagnostics> {
+pub fn parse_policy(
+    files: &[SourceFile],
+    substitution: Substitution<'_>,
+) -> Result<(ParsedPolicy, Diagnostics), Diagnostics> {
+    examine_policy(files, substitution).accept()
+}
+
+/// Compiles as much of the policy as can be made out.
+pub fn examine_policy(files: &[SourceFile], substitution: Substitution<'_>) -> Examined<ParsedPolicy> {
     let documents: Vec<_> =
         files.iter().map(|file| Document::parse(file, Secrecy::HoldsSecrets, substitution)).collect();
     let mut patterns = Vec::new();
     let policy = policy(Table::root(&documents), &mut patterns);
+    let broken = documents.iter().any(Document::is_broken);
     let mut findings = Diagnostics::default();
     for document in documents {
         findings.extend(document.finish());
     }
-    if findings.has_errors() { Err(findings) } else { Ok(ParsedPolicy { policy, patterns, warnings: findings }) }
+    Examined { value: ParsedPolicy { policy, patterns }, findings, broken }
 }
 
 fn policy(mut root: Table<'_>, patterns: &mut Vec<PatternUse>) -> Policy {
@@ -62,7 +69,7 @@ fn policy(mut root: Table<'_>, patterns: &mut Vec<PatternUse>) -> Policy {
         limits
     });
     let governance = root.table("governance").map(governance);
-    let domains = root.named("domains").into_iter().filter_map(domain).collect();
+    let domains = root.named("domains").into_iter().filter_map(|entry| domain(entry, patterns)).collect();
     let functions = root.table("functions").map(functions);
     let roles: BTreeMap<_, _> = root.named("roles").into_iter().map(|entry| role(entry, patterns)).collect();
     let names = Names { roles: roles.keys().cloned().collect() };
@@ -125,10 +132,12 @@ fn filled(text: Text<'_>) -> Option<String> {
     text.known.then_some(text.value)
 }
 
-fn domain(entry: Entry<'_>) -> Option<(DomainName, Domain)> {
+fn domain(entry: Entry<'_>, uses: &mut Vec<PatternUse>) -> Option<(DomainName, Domain)> {
     let name = DomainName::new(entry.name);
     // A name that no domain can have would bound nothing, in silence.
-    if ProductId::parse(&format!("{}.x", entry.name)).is_none() {
+    if let Some(pattern) = ProductPattern::parse(&format!("{}.*", entry.name)).filter(|_| is_domain(entry.name)) {
+        uses.push(PatternUse { pattern: Pattern::Products(pattern), place: entry.place.note() });
+    } else {
         entry.place.error_with_hint(
             format!("\"{}\" cannot be a domain", entry.name),
             "a domain has lower-case letters, digits and dashes, and begins with a letter",
@@ -151,6 +160,10 @@ fn domain(entry: Entry<'_>) -> Option<(DomainName, Domain)> {
         }
     }
     Some((name, Domain { relations }))
+}
+
+fn is_domain(name: &str) -> bool {
+    ProductId::parse(&format!("{name}.x")).is_some()
 }
 
 fn functions(mut table: Table<'_>) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::document::{Document, Place, Secrecy, SourceFile, Substitution, Table, Text, Value};
+use crate::document::{Document, Examined, Place, Secrecy, SourceFile, Substitution, Table, Text, Value};
 use crate::error::Diagnostics;
 use crate::names::{MAX_IDENTIFIER_BYTES, WarehouseName};
 
@@ -29,10 +29,15 @@ pub fn parse_server(
     file: &SourceFile,
     substitution: Substitution<'_>,
 ) -> Result<(ServerConfig, Diagnostics), Diagnostics> {
+    examine_server(file, substitution).accept()
+}
+
+/// Compiles as much of `pgveil.toml` as can be made out.
+pub fn examine_server(file: &SourceFile, substitution: Substitution<'_>) -> Examined<ServerConfig> {
     let document = Document::parse(file, Secrecy::HoldsSecrets, substitution);
-    let config = server_config(&document);
-    let findings = document.finish();
-    if findings.has_errors() { Err(findings) } else { Ok((config, findings)) }
+    let value = server_config(&document);
+    let broken = document.is_broken();
+    Examined { value, findings: document.finish(), broken }
 }
 
 fn server_config(document: &Document<'_>) -> ServerConfig {
@@ -153,14 +158,14 @@ fn warehouses(root: &mut Table<'_>) -> BTreeMap<WarehouseName, WarehouseConfig> 
         if entry.name.is_empty() || entry.name.len() > MAX_IDENTIFIER_BYTES {
             entry.place.error(format!("a warehouse's name must have 1 to {MAX_IDENTIFIER_BYTES} bytes"));
         }
-        if let Some(warehouse) = entry.value.table().and_then(warehouse) {
+        if let Some(warehouse) = entry.value.table().map(warehouse) {
             warehouses.insert(WarehouseName::new(entry.name), warehouse);
         }
     }
     warehouses
 }
 
-fn warehouse(mut table: Table<'_>) -> Option<WarehouseConfig> {
+fn warehouse(mut table: Table<'_>) -> WarehouseConfig {
     let dsn = table.need("dsn").and_then(Value::text);
     if let Some(text) = &dsn
         && text.known
@@ -175,14 +180,14 @@ fn warehouse(mut table: Table<'_>) -> Option<WarehouseConfig> {
     let extension_schemas = table.take("extension_schemas").and_then(Value::texts).unwrap_or_default();
     let extension_schemas = extension_schemas.into_iter().filter_map(checked_schema).collect();
     table.finish();
-    Some(WarehouseConfig {
-        dsn: SecretString::new(dsn?.value),
+    WarehouseConfig {
+        dsn: SecretString::new(dsn.map(|text| text.value).unwrap_or_default()),
         password,
         pool_size: pool_size.unwrap_or(20),
         acquire_timeout: acquire_timeout.unwrap_or(10 * SECOND),
         default_schema: default_schema.unwrap_or_else(|| "public".to_owned()),
         extension_schemas,
-    })
+    }
 }
 
 fn schema_name(value: Value<'_>) -> Option<String> {

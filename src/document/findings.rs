@@ -35,6 +35,9 @@ impl Finding {
     pub(super) fn missing(span: Range<usize>, message: impl Into<String>) -> Self {
         Self { class: Class::Missing, ..Self::error(span, message) }
     }
+    pub(super) fn is_syntax(&self) -> bool {
+        self.class == Class::Syntax
+    }
     pub(super) fn with_hint(mut self, hint: Option<String>) -> Self {
         self.hint = hint;
         self

@@ -49,6 +49,24 @@ impl SourceFile {
     }
 }
 
+/// What was made out of a file that may be wrong: enough to hold other files against it.
+#[derive(Debug)]
+pub struct Examined<T> {
+    /// What was made out; where the file is wrong, a default.
+    pub value: T,
+    /// Errors and warnings.
+    pub findings: Diagnostics,
+    /// Not valid TOML: much may be missing from the value.
+    pub broken: bool,
+}
+
+impl<T> Examined<T> {
+    /// The value, when there is no error, and the warnings.
+    pub fn accept(self) -> Result<(T, Diagnostics), Diagnostics> {
+        if self.findings.has_errors() { Err(self.findings) } else { Ok((self.value, self.findings)) }
+    }
+}
+
 /// Whether lines of a file may hold a password or key, which no finding may show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Secrecy {
@@ -95,6 +113,10 @@ impl<'t> Document<'t> {
     /// The file's text.
     pub fn text(&self) -> &'t str {
         self.text
+    }
+    /// Whether the file is not valid TOML: what was read of it is not all that stands there.
+    pub fn is_broken(&self) -> bool {
+        self.findings.borrow().iter().any(Finding::is_syntax)
     }
     /// The file's own tables and keys.
     pub fn root(&self) -> Table<'_> {

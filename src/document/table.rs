@@ -144,6 +144,7 @@ impl<'d> Table<'d> {
                     let whole = if self.label.is_empty() { String::new() } else { format!(" in {}", self.label) };
                     let hint = match nearest(name, self.known.iter().copied()) {
                         Some(near) => format!("did you mean \"{near}\"?"),
+                        None if self.known.is_empty() => "no key is known here".to_owned(),
                         None => format!("known keys here: {}", self.known.join(", ")),
                     };
                     let finding = Finding::error(key.span(), format!("unknown key \"{}\"{whole}", shorten(name)));
