@@ -103,12 +103,13 @@ struct Reading {
 impl Reading {
     fn file(&mut self, path: &Path, is_last: bool) -> Result<(), std::io::Error> {
         self.report.files += 1;
-        let mut reader = BufReader::with_capacity(256 << 10, File::open(path)?);
+        let named = |e: std::io::Error| std::io::Error::new(e.kind(), format!("{}: {e}", path.display()));
+        let mut reader = BufReader::with_capacity(256 << 10, File::open(path).map_err(named)?);
         let mut held: Option<Held> = None;
         let mut bytes = Vec::new();
         for number in 1.. {
             bytes.clear();
-            if (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut bytes)? == 0 {
+            if (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut bytes).map_err(named)? == 0 {
                 break;
             }
             let whole = bytes.pop_if(|last| *last == b'\n').is_some();
