@@ -88,14 +88,21 @@ fn print_text(report: &Report, out: &mut impl Write) -> io::Result<()> {
     }
     if report.unfinished_bytes > 0 {
         let bytes = counted(report.unfinished_bytes, "byte");
-        writeln!(out, "the last line is unfinished ({bytes}): pgveil is writing it, or crashed and was not started again")?;
+        writeln!(
+            out,
+            "the last line is unfinished ({bytes}): pgveil is writing it, or crashed and was not started again"
+        )?;
     }
     let open = report.without_outcome.len();
     if open > 0 {
         let shown: Vec<String> = report.without_outcome.iter().take(SHOWN).map(u64::to_string).collect();
         let more = if open > SHOWN { ", …" } else { "" };
         let which = shown.join(", ");
-        writeln!(out, "{} without an outcome, running or cut off: seq {which}{more}", counted(open as u64, "statement"))?;
+        writeln!(
+            out,
+            "{} without an outcome, running or cut off: seq {which}{more}",
+            counted(open as u64, "statement")
+        )?;
     }
     if report.records > 0 {
         writeln!(

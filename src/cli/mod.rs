@@ -60,7 +60,8 @@ mod tests {
         fn check(command: &clap::Command) {
             for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
                 let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
-                assert!(about.ends_with('.'), "{}: {about:?} is no sentence", sub.get_name());
+                // clap takes the full stop away.
+                assert!(about.contains(' ') && about.starts_with(char::is_uppercase), "{}: {about:?}", sub.get_name());
                 for argument in sub.get_arguments().filter(|a| !matches!(a.get_id().as_str(), "help" | "version")) {
                     assert!(argument.get_help().is_some(), "{} {}", sub.get_name(), argument.get_id());
                 }

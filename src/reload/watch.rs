@@ -11,12 +11,19 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-/// A change is looked at when nothing has happened for this long: `git pull` writes many files.
-const QUIET: Duration = Duration::from_millis(200);
-/// … but not later than this after the first event.
-const LATEST: Duration = Duration::from_secs(2);
-/// Without events.
-const POLL: Duration = Duration::from_secs(5);
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// A change is looked at when nothing has happened for this long: `git pull` writes many files.
+    quiet: Duration,
+    /// … but not later than this after the first event.
+    latest: Duration,
+    /// Without events.
+    poll: Duration,
+}
+
+const PACE: Pace =
+    Pace { quiet: Duration::from_millis(200), latest: Duration::from_secs(2), poll: Duration::from_secs(5) };
 
 /// What is watched. Directories of files, not files: editors and Kubernetes put another file in the old one's place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,12 +41,13 @@ pub struct Watch {
     changed: Arc<Notify>,
     places: Places,
     watcher: Option<RecommendedWatcher>,
+    pace: Pace,
 }
 
 impl Watch {
     /// Begins to watch. Where the system offers no events only the regular look remains.
     pub fn begin(places: Places) -> Self {
-        let mut watch = Self { changed: Arc::new(Notify::new()), places, watcher: None };
+        let mut watch = Self { changed: Arc::new(Notify::new()), places, watcher: None, pace: PACE };
         watch.renew();
         watch
     }
@@ -62,7 +70,7 @@ impl Watch {
         let mut watcher = match notify::recommended_watcher(events) {
             Ok(watcher) => watcher,
             Err(error) => {
-                tracing::warn!(%error, every = ?POLL, "no file events; configuration files are looked at regularly instead");
+                tracing::warn!(%error, every = ?self.pace.poll, "no file events; configuration files are looked at regularly instead");
                 return;
             }
         };
@@ -85,12 +93,12 @@ impl Watch {
 
     /// Waits until something may have changed and things are quiet again. Cancel-safe.
     pub async fn changed(&self) {
-        if tokio::time::timeout(POLL, self.changed.notified()).await.is_err() {
+        if tokio::time::timeout(self.pace.poll, self.changed.notified()).await.is_err() {
             return;
         }
-        let latest = Instant::now() + LATEST;
+        let latest = Instant::now() + self.pace.latest;
         loop {
-            let quiet = (Instant::now() + QUIET).min(latest);
+            let quiet = (Instant::now() + self.pace.quiet).min(latest);
             if timeout_at(quiet, self.changed.notified()).await.is_err() {
                 return;
             }
@@ -126,7 +134,7 @@ mod tests {
 
     /// Whether an event comes well before the regular look would.
     async fn seen(watch: &Watch) -> bool {
-        tokio::time::timeout(POLL - Duration::from_secs(1), watch.changed()).await.is_ok()
+        tokio::time::timeout(PACE.poll - Duration::from_secs(1), watch.changed()).await.is_ok()
     }
 
     async fn begin(root: &Path) -> Watch {
@@ -190,27 +198,32 @@ mod tests {
         assert!(tokio::time::timeout(Duration::from_millis(800), watch.changed()).await.is_err());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn without_events_it_looks_regularly() {
-        let watch = Watch { changed: Arc::default(), places: Places::default(), watcher: None };
-        let start = Instant::now();
-        watch.changed().await;
-        assert_eq!(start.elapsed(), POLL);
+    fn without_events(poll: Duration) -> Watch {
+        let pace = Pace { quiet: Duration::from_millis(50), latest: Duration::from_millis(300), poll };
+        Watch { changed: Arc::default(), places: Places::default(), watcher: None, pace }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
+    async fn without_events_it_looks_regularly() {
+        let watch = without_events(Duration::from_millis(100));
+        let start = Instant::now();
+        watch.changed().await;
+        assert!(start.elapsed() >= watch.pace.poll);
+    }
+
+    #[tokio::test]
     async fn a_storm_of_events_is_looked_at_in_time() {
-        let watch = Watch { changed: Arc::default(), places: Places::default(), watcher: None };
+        let watch = without_events(Duration::from_secs(60));
         let changed = Arc::clone(&watch.changed);
         let storm = tokio::spawn(async move {
             loop {
                 changed.notify_one();
-                tokio::time::sleep(QUIET / 2).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         });
         let start = Instant::now();
         watch.changed().await;
-        assert!(start.elapsed() >= LATEST && start.elapsed() < LATEST + QUIET, "{:?}", start.elapsed());
+        assert!(start.elapsed() >= watch.pace.latest && start.elapsed() < Duration::from_secs(30));
         storm.abort();
     }
 }
