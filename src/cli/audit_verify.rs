@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use crate::audit::verify::{Expectations, Report, verify};
 
-use super::Format;
+use super::check::Format;
 
 /// Arguments of `pgveil audit`.
 #[derive(Clone, Debug, Args)]

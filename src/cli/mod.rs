@@ -1,21 +1,14 @@
 //! Arguments -> command. One file a command; each has its arguments and a `run` that returns the exit code.
 
 pub mod audit_verify;
+pub mod check;
+pub mod hash_password;
+pub mod init;
 pub mod serve;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
-
-/// How a command prints data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
-}
+use clap::{Parser, Subcommand};
 
 /// A governance proxy that speaks the Postgres wire protocol.
 ///
@@ -32,6 +25,12 @@ pub struct Arguments {
 enum Command {
     /// Serves clients: the proxy itself.
     Serve(serve::ServeArgs),
+    /// Writes a configuration for one's own warehouse.
+    Init(init::InitArgs),
+    /// Reads every file and prints each error with its place.
+    Check(check::CheckArgs),
+    /// Turns a password into the verifier that policy.toml holds.
+    HashPassword(hash_password::HashPasswordArgs),
     /// Looks after audit logs.
     Audit(audit_verify::AuditArgs),
 }
@@ -40,6 +39,9 @@ enum Command {
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::HashPassword(args) => hash_password::run(&args),
         Command::Audit(args) => audit_verify::run(&args),
     }
 }

@@ -1,9 +1,9 @@
 //! The shape of a warehouse's DSN. A message about it never shows any part of it: it may hold a password.
 
-/// Values of `sslmode`, as libpq has them.
-const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+/// Values of `sslmode`, as libpq has them, without `allow`, which prefers plaintext.
+const SSL_MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
 /// Parameters of libpq about TLS that tokio-postgres leaves to its caller.
-const TLS_PARAMETERS: [&str; 4] = ["sslmode", "sslrootcert", "sslcert", "sslkey"];
+const TLS_PARAMETERS: [&str; 2] = ["sslmode", "sslrootcert"];
 
 /// Checks `postgres://USER@HOST:PORT/DATABASE?…`. The error says what is wrong and what to write instead.
 pub(super) fn check(dsn: &str) -> Result<(), (String, String)> {
@@ -29,14 +29,11 @@ pub(super) fn check(dsn: &str) -> Result<(), (String, String)> {
     let parsed: tokio_postgres::Config = plain
         .parse()
         .map_err(|_| ("the DSN cannot be read: its host, port or a parameter is wrong".to_owned(), form.clone()))?;
-    if parsed.get_hosts().is_empty() {
+    if parsed.get_hosts().is_empty() && parsed.get_hostaddrs().is_empty() {
         return Err(("the DSN names no host".to_owned(), form));
     }
     if parsed.get_user().is_none_or(str::is_empty) {
         return Err(("the DSN names no user".to_owned(), form));
-    }
-    if parsed.get_dbname().is_none_or(str::is_empty) {
-        return Err(("the DSN names no database".to_owned(), form));
     }
     Ok(())
 }
@@ -65,7 +62,7 @@ mod tests {
             ("postgres://u:hunter2@h/x?sslmode=verify", "sslmode is not known"),
             ("postgres://u:hunter2@h:port/x", "cannot be read"),
             ("postgres://u:hunter2@h/x?colour=red", "cannot be read"),
-            ("postgres://u:hunter2@h/", "names no database"),
+            ("postgres://u:hunter2@h/x?sslmode=allow", "sslmode is not known"),
             ("postgres://h/x", "names no user"),
         ] {
             let (said, hint) = check(bad).unwrap_err();
