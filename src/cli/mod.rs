@@ -2,6 +2,7 @@
 
 pub mod audit_verify;
 pub mod check;
+pub mod demo;
 pub mod hash_password;
 pub mod init;
 pub mod serve;
@@ -25,6 +26,8 @@ pub struct Arguments {
 enum Command {
     /// Serves clients: the proxy itself.
     Serve(serve::ServeArgs),
+    /// Starts a warehouse with data and the proxy in front of it.
+    Demo(demo::DemoArgs),
     /// Writes a configuration for one's own warehouse.
     Init(init::InitArgs),
     /// Reads every file and prints each error with its place.
@@ -39,7 +42,8 @@ enum Command {
 pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(args) => serve::run(&args),
-        Command::Init(args) => init::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Init(args) => run_async(init::run(&args)),
         Command::Check(args) => check::run(&args),
         Command::HashPassword(args) => hash_password::run(&args),
         Command::Audit(args) => audit_verify::run(&args),
