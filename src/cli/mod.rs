@@ -2,6 +2,7 @@
 
 pub mod audit_verify;
 pub mod check;
+pub mod check_warehouse;
 pub mod demo;
 pub mod hash_password;
 pub mod init;
