@@ -1,8 +1,23 @@
 //! The policy engine: what a statement needs, whether the subject may have it, and the SQL that shows no more. Pure: no
 //! clock, no socket, no runtime, no environment.
 
+pub mod access;
+pub mod cache;
 pub mod decide;
+pub mod explain;
+mod expression;
 pub mod facts;
+pub mod filters;
+pub mod functions;
+pub mod limits;
+pub mod masks;
+pub mod operators;
 pub mod permit;
+mod refusal;
+pub mod settings;
 pub mod snapshot;
 pub mod subject;
+pub mod types;
+pub mod view;
+
+pub use refusal::Refusal;

@@ -1,13 +1,18 @@
 //! Everything that a decision depends on besides the statement and the subject: catalog, policy, warehouse facts, with
 //! masks and filters parsed. Built and validated whole, then swapped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::config::Policy;
-use crate::names::WarehouseName;
+use crate::error::Diagnostics;
+use crate::names::{ProductId, WarehouseName};
 
-use super::facts::Facts;
+use super::cache::DecisionCache;
+use super::facts::{Facts, TypeKind};
+use super::view::{Compiled, ViewCache};
 
 /// What the engine needs to know of a warehouse's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +36,8 @@ pub struct SnapshotParts {
     pub warehouses: BTreeMap<WarehouseName, WarehouseRules>,
     /// Whether `[masking] hash_key` is set.
     pub has_hash_key: bool,
+    /// The text of product files, so that a finding shows its line. A file that is missing here is named as a whole.
+    pub sources: BTreeMap<PathBuf, Arc<str>>,
 }
 
 /// The parts, validated against each other, with everything compiled that a decision needs.
@@ -38,4 +45,91 @@ pub struct SnapshotParts {
 pub struct Snapshot {
     /// What it was built from.
     pub parts: SnapshotParts,
+    compiled: BTreeMap<ProductId, Compiled>,
+    exposed: BTreeMap<WarehouseName, Vec<ExposedType>>,
+    functions: BTreeSet<String>,
+    pub(in crate::govern) views: ViewCache,
+    decisions: DecisionCache,
+}
+
+/// A type outside `pg_catalog` that a column of some contract has: an enum, or the base type of an extension.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExposedType {
+    /// Its schema.
+    pub schema: String,
+    /// `typname`.
+    pub name: String,
+    /// Its OID.
+    pub oid: u32,
+}
+
+impl Snapshot {
+    /// Builds and validates the whole. All errors come at once; facts that are missing are none: their products answer
+    /// 57P03 until they are known.
+    pub fn build(parts: SnapshotParts) -> Result<(Self, Diagnostics), Diagnostics> {
+        let mut findings = Diagnostics::default();
+        let compiled: BTreeMap<ProductId, Compiled> = parts
+            .catalog
+            .iter()
+            .map(|product| (product.id.clone(), Compiled::new(product, &parts, &mut findings)))
+            .collect();
+        if findings.has_errors() {
+            return Err(findings);
+        }
+        let exposed = exposed_types(&parts);
+        let functions = parts.policy.functions.iter().cloned().collect();
+        let snapshot = Self {
+            parts,
+            compiled,
+            exposed,
+            functions,
+            views: ViewCache::default(),
+            decisions: DecisionCache::default(),
+        };
+        Ok((snapshot, findings))
+    }
+
+    /// Rises with every swap.
+    pub fn generation(&self) -> u64 {
+        self.parts.generation
+    }
+    /// What is configured of the warehouse.
+    pub fn warehouse_rules(&self, warehouse: &WarehouseName) -> &WarehouseRules {
+        const PLAIN: &WarehouseRules = &WarehouseRules { extension_schemas: Vec::new() };
+        self.parts.warehouses.get(warehouse).unwrap_or(PLAIN)
+    }
+    /// Types outside `pg_catalog` that a statement for this warehouse may name.
+    pub fn exposed_types(&self, warehouse: &WarehouseName) -> impl Iterator<Item = &ExposedType> {
+        self.exposed.get(warehouse).into_iter().flatten()
+    }
+    /// `SCHEMA.FUNCTION` of the warehouse's own functions that policy allows.
+    pub fn allowed_functions(&self) -> &BTreeSet<String> {
+        &self.functions
+    }
+    /// Decisions of this generation.
+    pub fn decisions(&self) -> &DecisionCache {
+        &self.decisions
+    }
+    pub(in crate::govern) fn compiled(&self, id: &ProductId) -> Option<&Compiled> {
+        self.compiled.get(id)
+    }
+}
+
+fn exposed_types(parts: &SnapshotParts) -> BTreeMap<WarehouseName, Vec<ExposedType>> {
+    let mut exposed: BTreeMap<WarehouseName, BTreeSet<ExposedType>> = BTreeMap::new();
+    for product in parts.catalog.iter() {
+        let Some(relation) = parts.facts.get(&product.warehouse, &product.relation) else { continue };
+        for column in product.columns.iter().filter_map(|column| relation.column(&column.name)) {
+            // A domain's checks are code of the warehouse; an array's element has no name in the facts.
+            let nameable = matches!(column.type_kind, TypeKind::Enum | TypeKind::Base);
+            if nameable && column.type_schema != "pg_catalog" {
+                exposed.entry(product.warehouse.clone()).or_default().insert(ExposedType {
+                    schema: column.type_schema.clone(),
+                    name: column.type_name.clone(),
+                    oid: column.type_oid,
+                });
+            }
+        }
+    }
+    exposed.into_iter().map(|(warehouse, types)| (warehouse, types.into_iter().collect())).collect()
 }

@@ -1,0 +1,157 @@
+//! Builds the derived query of a product for one set of roles.
+
+use crate::catalog::Product;
+use crate::names::RoleName;
+use crate::sql;
+use crate::sql::ast::{self, Expr, ObjectName, SelectItem, Value};
+
+use std::collections::BTreeSet;
+
+use super::super::expression;
+use super::super::filters::{self, Visible};
+use super::super::snapshot::Snapshot;
+use super::super::subject::Subject;
+use super::{ProductView, Template, ViewColumn};
+
+pub(super) fn build(
+    snapshot: &Snapshot,
+    template: &Template,
+    product: &Product,
+    roles: &[RoleName],
+    subject: &Subject,
+) -> ProductView {
+    let rows = filters::visible_to(&template.filters, roles, &subject.attributes);
+    let mut projection = Vec::new();
+    let mut functions = BTreeSet::new();
+    let mut columns = Vec::new();
+    for (column, number) in template.columns.iter().zip(1..) {
+        let raw = Expr::Identifier(sql::exact(&column.name));
+        let seeing = unmasking(snapshot, product, roles, &column.name);
+        let (expr, masked) = match &column.mask {
+            None => (raw, false),
+            Some((_, mask)) if seeing.is_empty() => (mask.clone(), true),
+            Some((_, mask)) => {
+                let unmasked = filters::visible_to(&template.filters, &seeing, &subject.attributes);
+                show(raw, mask.clone(), &unmasked, &rows)
+            }
+        };
+        expression::functions_of(&expr, &mut functions);
+        projection.push(match expr {
+            raw @ Expr::Identifier(_) => SelectItem::UnnamedExpr(raw),
+            expr => SelectItem::ExprWithAlias { expr, alias: sql::exact(&column.name) },
+        });
+        columns.push(ViewColumn {
+            name: column.name.clone(),
+            pii: column.pii,
+            masked,
+            mask: column.mask.as_ref().map(|(name, _)| *name).filter(|_| masked),
+            type_oid: column.type_oid,
+            base_type: column.base_type.clone(),
+            number,
+        });
+    }
+    let filter = rows.predicate();
+    let filtered = filter.is_some();
+    let fenced = filtered || template.leaky_view;
+    if let Some(filter) = &filter {
+        expression::functions_of(filter, &mut functions);
+    }
+    let query = select(projection, product, filter.clone(), fenced);
+    ProductView {
+        id: product.id.clone(),
+        guarded: fenced || columns.iter().any(|column| column.masked),
+        functions: functions.into_iter().collect(),
+        filter: filter.as_ref().map(sql::render_expr),
+        query,
+        columns,
+        filtered,
+        fenced,
+        relation: product.relation.clone(),
+        relation_oid: template.relation_oid,
+    }
+}
+
+/// The roles among these that see the column raw.
+fn unmasking(snapshot: &Snapshot, product: &Product, roles: &[RoleName], column: &str) -> Vec<RoleName> {
+    let policy = &snapshot.parts.policy;
+    let sees = |name: &&RoleName| {
+        policy.roles.get(*name).is_some_and(|role| role.unmask.iter().any(|p| p.matches(&product.id, column)))
+    };
+    roles.iter().filter(sees).cloned().collect()
+}
+
+/// The column as it is shown, and whether a mask takes part: raw only in rows that an unmasking role shows.
+fn show(raw: Expr, mask: Expr, unmasked_rows: &Visible, all_rows: &Visible) -> (Expr, bool) {
+    if unmasked_rows.covers(all_rows) {
+        return (raw, false);
+    }
+    match unmasked_rows.predicate() {
+        None => (raw, false),
+        Some(predicate) => (expression::either(predicate, raw, mask), true),
+    }
+}
+
+fn select(projection: Vec<SelectItem>, product: &Product, filter: Option<Expr>, fenced: bool) -> ast::Query {
+    let relation = ObjectName::from(vec![sql::exact(&product.relation.schema), sql::exact(&product.relation.name)]);
+    let from = ast::TableWithJoins {
+        relation: ast::TableFactor::Table {
+            name: relation,
+            alias: None,
+            args: None,
+            with_hints: Vec::new(),
+            version: None,
+            with_ordinality: false,
+            partitions: Vec::new(),
+            json_path: None,
+            sample: None,
+            index_hints: Vec::new(),
+        },
+        joins: Vec::new(),
+    };
+    let select = ast::Select {
+        select_token: ast::helpers::attached_token::AttachedToken::empty(),
+        optimizer_hints: Vec::new(),
+        distinct: None,
+        select_modifiers: None,
+        top: None,
+        top_before_distinct: false,
+        projection,
+        exclude: None,
+        into: None,
+        from: vec![from],
+        lateral_views: Vec::new(),
+        prewhere: None,
+        selection: filter,
+        connect_by: Vec::new(),
+        group_by: ast::GroupByExpr::Expressions(Vec::new(), Vec::new()),
+        cluster_by: Vec::new(),
+        distribute_by: Vec::new(),
+        sort_by: Vec::new(),
+        having: None,
+        named_window: Vec::new(),
+        qualify: None,
+        window_before_qualify: false,
+        value_table_mode: None,
+        flavor: ast::SelectFlavor::Standard,
+    };
+    let fence = ast::LimitClause::LimitOffset {
+        limit: None,
+        offset: Some(ast::Offset {
+            value: Expr::value(Value::Number("0".to_owned(), false)),
+            rows: ast::OffsetRows::None,
+        }),
+        limit_by: Vec::new(),
+    };
+    ast::Query {
+        with: None,
+        body: Box::new(ast::SetExpr::Select(Box::new(select))),
+        order_by: None,
+        limit_clause: fenced.then_some(fence),
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    }
+}
