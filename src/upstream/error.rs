@@ -19,7 +19,7 @@ pub enum UpstreamError {
     Ended(SqlState),
     /// The warehouse answered with what the protocol does not allow here.
     #[error("the warehouse broke the protocol: {0}")]
-    Protocol(&'static str),
+    Protocol(String),
     /// A statement of pgveil's own failed (SET before a statement): what followed it cannot be trusted.
     #[error("the warehouse refused the session's settings with SQLSTATE {sqlstate}: {message}")]
     Settings {

@@ -23,19 +23,36 @@
 //!   else it is closed.
 
 mod cancel;
+pub mod connect;
 mod connection;
 mod control;
+pub mod control_plane;
+mod dsn;
+mod enqueue;
 mod error;
+mod expect;
+pub mod facts;
+mod lease;
 mod pool;
 mod prepared;
 mod relay;
 mod settings;
+mod startup;
+mod stream;
+mod tls;
 
 pub use cancel::UpstreamCancel;
-pub use connection::{Connection, Frame, TransactionStatus};
+pub use connection::{Connection, Frame};
 pub use control::Control;
 pub use error::{Outage, PoolError, UpstreamError};
-pub use pool::{Health, Lease, Pool, PoolStats};
+pub use lease::Lease;
+pub use pool::{Health, Pool, PoolStats};
 pub use prepared::StatementName;
 pub use relay::{CopyCounting, RelayError, RelayStop, RowRelay, hide_origins};
 pub use settings::UpstreamSettings;
+
+#[cfg(test)]
+#[path = "../../tests/common/postgres.rs"]
+pub(crate) mod test_postgres;
+#[cfg(test)]
+mod tests;
