@@ -16,7 +16,9 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | [`names`], [`error`] | names as types; what a client and the author of a file are told |
+//! | [`document`] | a TOML reader that keeps the place of everything |
 //! | [`config`], [`catalog`] | TOML: raw -> compiled, all errors at once |
+//! | [`sources`] | all files of a server, held against each other |
 //! | [`sql`] | parse, classify, resolve, render, prove |
 //! | [`govern`] | requirements, decide, rewrite, masks, filters, permits |
 
@@ -26,6 +28,7 @@ pub mod auth;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod document;
 pub mod error;
 pub mod govern;
@@ -34,6 +37,7 @@ pub mod metrics;
 pub mod names;
 pub mod reload;
 pub mod session;
+pub mod sources;
 pub mod sql;
 pub mod state;
 pub mod statement;

@@ -28,8 +28,6 @@ pub(super) struct Fields {
     #[serde(default)]
     pub decision: Option<String>,
     #[serde(default)]
-    pub reason: Option<String>,
-    #[serde(default)]
     pub of: Option<u64>,
     #[serde(default)]
     pub torn_sha256: Option<String>,
@@ -61,6 +59,11 @@ impl Line {
             computed: chain::hex(&digest.finalize().into()),
             fields,
         })
+    }
+
+    /// The chain's end after this line, if the line is believed.
+    pub(super) fn claimed(&self) -> Head {
+        Head { seq: self.seq, hash: self.hash.as_bytes().try_into().unwrap_or(chain::GENESIS) }
     }
 
     /// The chain's end after this line, when its hash is its own.

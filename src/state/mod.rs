@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::document::SourceFile;
 use crate::govern::facts::{Facts, RelationFacts};
 use crate::names::{RelationName, WarehouseName};
 
@@ -48,16 +49,16 @@ pub enum StateError {
 /// The bytes of the files that a snapshot was built from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sources {
-    /// Path and text, in the order of paths.
-    pub files: Vec<(PathBuf, String)>,
+    /// In the order of paths.
+    pub files: Vec<SourceFile>,
 }
 
 impl Sources {
     /// SHA-256 of names and texts, hex: equal digests are equal sources.
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
-        for (path, text) in &self.files {
-            for part in [path.as_os_str().as_encoded_bytes(), text.as_bytes()] {
+        for file in &self.files {
+            for part in [file.path.as_os_str().as_encoded_bytes(), file.text.as_bytes()] {
                 digest.update((part.len() as u64).to_le_bytes());
                 digest.update(part);
             }
@@ -215,10 +216,11 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::SourceFile;
     use crate::govern::facts::RelationKind;
 
     fn sources(text: &str) -> Sources {
-        Sources { files: vec![("/etc/pgveil/policy.toml".into(), text.to_owned())] }
+        Sources { files: vec![SourceFile::new("/etc/pgveil/policy.toml", text)] }
     }
 
     #[tokio::test]

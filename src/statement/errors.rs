@@ -33,7 +33,10 @@ fn speaks_of_the_statement(code: SqlState) -> bool {
     match code {
         // Rights, relations and schemas of the warehouse.
         "42501" | "42P01" | "42P15" | "42704" => false,
-        _ => matches!(code.get(..2), Some("02" | "08" | "0A" | "21" | "22" | "24" | "25" | "26" | "34" | "3B" | "42" | "54")),
+        _ => matches!(
+            code.get(..2),
+            Some("02" | "08" | "0A" | "21" | "22" | "24" | "25" | "26" | "34" | "3B" | "42" | "54")
+        ),
     }
 }
 
@@ -46,19 +49,22 @@ fn fixed(code: SqlState) -> (&'static str, Option<&'static str>) {
     ))
 }
 
-const WITHHELD: &str = "The warehouse's own message is not shown, because it could hold a value of a row that you may not see.";
-const OPERATOR: &str = "This is not your statement's fault: tell the operators of the warehouse, with the time and this code.";
+const WITHHELD: &str =
+    "The warehouse's own message is not shown, because it could hold a value of a row that you may not see.";
+const OPERATOR: &str =
+    "This is not your statement's fault: tell the operators of the warehouse, with the time and this code.";
 const AGAIN: &str = "Run the statement again.";
 
 fn by_code(code: &str) -> Option<(&'static str, Option<&'static str>)> {
     Some(match code {
         "0A000" => ("the warehouse does not support what the statement asks for", Some(WITHHELD)),
-        "21000" => (
-            "a subquery used as an expression returned more than one row",
-            Some("Use LIMIT 1, an aggregate or IN."),
-        ),
+        "21000" => {
+            ("a subquery used as an expression returned more than one row", Some("Use LIMIT 1, an aggregate or IN."))
+        }
         "22001" => ("a value is too long for its type", Some("Cast to text, or to a longer type.")),
-        "22003" => ("a number is out of range", Some("Cast to bigint, numeric or double precision before the computation.")),
+        "22003" => {
+            ("a number is out of range", Some("Cast to bigint, numeric or double precision before the computation."))
+        }
         "22004" => ("a null value is not allowed here", Some("Use coalesce().")),
         "22007" => (
             "a value has not the form of the date or time type that it is converted to",
@@ -71,7 +77,9 @@ fn by_code(code: &str) -> Option<(&'static str, Option<&'static str>)> {
         "22014" => ("the argument of ntile must be greater than zero", None),
         "22016" => ("the argument of nth_value must be greater than zero", None),
         "2201B" => ("a regular expression is invalid", None),
-        "2201E" => ("the logarithm of a value that is not greater than zero is not defined", Some("Filter such values out.")),
+        "2201E" => {
+            ("the logarithm of a value that is not greater than zero is not defined", Some("Filter such values out."))
+        }
         "2201F" => ("a power has no real result", None),
         "2201G" => ("an argument of width_bucket is invalid", None),
         "2201W" => ("LIMIT must not be negative", None),
@@ -89,7 +97,9 @@ fn by_code(code: &str) -> Option<(&'static str, Option<&'static str>)> {
         ),
         "22P03" => ("a binary parameter has not the form of its type", None),
         "25001" => ("a transaction is in progress already", None),
-        "25006" => ("the transaction is read-only", Some("pgveil answers questions; it changes nothing in the warehouse.")),
+        "25006" => {
+            ("the transaction is read-only", Some("pgveil answers questions; it changes nothing in the warehouse."))
+        }
         "25P01" => ("there is no transaction in progress", None),
         "25P02" => ("current transaction is aborted, commands ignored until end of transaction block", None),
         "26000" => ("prepared statement does not exist", None),
@@ -101,10 +111,14 @@ fn by_code(code: &str) -> Option<(&'static str, Option<&'static str>)> {
             "the warehouse does not let pgveil read a relation behind this statement",
             Some("Tell the operators of pgveil: `pgveil check --warehouse --grants` prints what its account lacks."),
         ),
-        "42601" => ("the warehouse sees a syntax error in the statement", Some("Write the statement in a simpler form.")),
+        "42601" => {
+            ("the warehouse sees a syntax error in the statement", Some("Write the statement in a simpler form."))
+        }
         "42602" | "42622" => ("a name is invalid", None),
         "42702" => ("a column reference is ambiguous", Some("Write the table or its alias before the column.")),
-        "42703" => ("a column does not exist", Some("Only the columns of a product's contract exist; look for a misspelling.")),
+        "42703" => {
+            ("a column does not exist", Some("Only the columns of a product's contract exist; look for a misspelling."))
+        }
         "42704" => ("an object that the statement names does not exist", None),
         "42712" => ("a table name is specified more than once", Some("Give the tables different aliases.")),
         "42725" => ("a function or operator is not unique", Some("Add explicit type casts.")),
@@ -127,13 +141,18 @@ fn by_code(code: &str) -> Option<(&'static str, Option<&'static str>)> {
         "42P03" => ("a cursor of that name exists already", None),
         "42P05" => ("a prepared statement of that name exists already", None),
         "42P08" => ("the type of a parameter is ambiguous", Some("Cast the parameter: $1::text.")),
-        "42P10" => ("a column reference is invalid here", Some("SELECT DISTINCT needs its ORDER BY expressions in the select list.")),
+        "42P10" => (
+            "a column reference is invalid here",
+            Some("SELECT DISTINCT needs its ORDER BY expressions in the select list."),
+        ),
         "42P18" => ("the type of a parameter cannot be determined", Some("Cast the parameter: $1::text.")),
         "42P19" => ("a recursive query has not the form that it needs", None),
         "42P20" => ("a window definition is invalid", None),
         "42P21" | "42P22" => ("the collation to use cannot be determined", Some("Add a COLLATE clause.")),
         "53100" => ("the warehouse's disk is full", Some(OPERATOR)),
-        "53200" => ("the warehouse is out of memory", Some("Ask for less at once: filter earlier, or group by fewer columns.")),
+        "53200" => {
+            ("the warehouse is out of memory", Some("Ask for less at once: filter earlier, or group by fewer columns."))
+        }
         "53300" => ("the warehouse has too many connections", Some(OPERATOR)),
         "53400" => (
             "the statement needs more temporary space than the warehouse allows",
@@ -160,7 +179,10 @@ fn by_class(class: &str) -> Option<(&'static str, Option<&'static str>)> {
         "38" | "39" => ("a function of the warehouse failed", Some(WITHHELD)),
         "3B" => ("the savepoint cannot be used like this", None),
         "40" => ("the transaction was rolled back", Some(AGAIN)),
-        "42" => ("the warehouse does not accept the statement", Some("Compare names and types with the product's contract.")),
+        "42" => (
+            "the warehouse does not accept the statement",
+            Some("Compare names and types with the product's contract."),
+        ),
         "53" => ("the warehouse lacks resources for the statement", Some("Ask for less at once, or try again later.")),
         "54" => ("a limit of the warehouse is exceeded", Some("Ask for less at once.")),
         "55" => ("an object is not in the state that the statement needs", Some(AGAIN)),
@@ -223,8 +245,11 @@ mod tests {
     #[test]
     fn texts_are_in_postgres_style() {
         for code in 0..36u32.pow(2) {
-            let class: String =
-                [code / 36, code % 36].iter().filter_map(|d| char::from_digit(*d, 36)).collect::<String>().to_uppercase();
+            let class: String = [code / 36, code % 36]
+                .iter()
+                .filter_map(|d| char::from_digit(*d, 36))
+                .collect::<String>()
+                .to_uppercase();
             if let Some((message, hint)) = by_class(&class) {
                 assert!(!message.ends_with('.') && !message.starts_with(char::is_uppercase), "{message}");
                 assert!(hint.is_none_or(|hint| hint.ends_with('.')), "{hint:?}");

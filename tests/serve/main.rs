@@ -1,0 +1,68 @@
+//! pgveil as its users meet it: the real binary in front of a real PostgreSQL, seen by psql, by a driver and frame by frame.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod audit;
+mod clients;
+mod faults;
+mod limits;
+mod login;
+mod policy;
+mod protocol;
+mod reload;
+
+use std::sync::Arc;
+
+use common::proxy::{Proxy, Warehouse};
+use libtest_mimic::{Arguments, Trial};
+
+/// What the cases share: one warehouse, and one pgveil for those that leave it as it was.
+pub struct Fixture {
+    pub warehouse: Warehouse,
+    pub proxy: Proxy,
+}
+
+/// A case: its name and what it does.
+pub type Case = (&'static str, fn(&Fixture));
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let cases: Vec<Case> = [
+        login::CASES,
+        policy::CASES,
+        protocol::CASES,
+        limits::CASES,
+        audit::CASES,
+        clients::CASES,
+        reload::CASES,
+        faults::CASES,
+    ]
+    .concat();
+    if arguments.list {
+        let trials = cases.into_iter().map(|(name, _)| Trial::test(name, || Ok(()))).collect();
+        libtest_mimic::run(&arguments, trials).exit();
+    }
+    let start = std::time::Instant::now();
+    let warehouse = Warehouse::with_demo_data();
+    let proxy = Proxy::start(&warehouse, |_| ());
+    let fixture = Arc::new(Fixture { warehouse, proxy });
+    let trial = |(name, case): Case| {
+        let fixture = Arc::clone(&fixture);
+        Trial::test(name, move || {
+            case(&fixture);
+            Ok(())
+        })
+    };
+    let conclusion = libtest_mimic::run(&arguments, cases.into_iter().map(trial).collect());
+    drop(fixture);
+    println!("serve tier: {:.0} s", start.elapsed().as_secs_f64());
+    conclusion.exit();
+}
