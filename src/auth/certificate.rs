@@ -92,7 +92,7 @@ impl Value {
             }
             Tag::BmpString => {
                 let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_be_bytes(*unit)).collect();
-                String::from_utf16(&units).ok().filter(|_| bytes.len() % 2 == 0)
+                String::from_utf16(&units).ok().filter(|_| bytes.len().is_multiple_of(2))
             }
             _ => None,
         };
@@ -230,4 +230,151 @@ fn pss_hash(algorithm: &AlgorithmIdentifierOwned) -> Option<String> {
     }
     let hash = ContextSpecific::<AlgorithmIdentifierOwned>::decode_explicit(&mut reader, TagNumber::N0).ok()?;
     Some(hash.map_or_else(|| SHA1.to_owned(), |hash| hash.value.oid.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DnType, DnValue, KeyPair};
+
+    use super::*;
+
+    fn name(text: &str) -> CertificateName {
+        CertificateName::parse(text).unwrap()
+    }
+
+    fn certificate(parts: &[(DnType, DnValue)]) -> CertificateName {
+        let mut params = CertificateParams::new(vec![]).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        for (kind, value) in parts {
+            params.distinguished_name.push(kind.clone(), value.clone());
+        }
+        let key = KeyPair::generate().unwrap();
+        CertificateName::of_certificate(params.self_signed(&key).unwrap().der()).unwrap()
+    }
+
+    fn utf8(text: &str) -> DnValue {
+        DnValue::Utf8String(text.into())
+    }
+
+    #[test]
+    fn a_certificate_is_the_name_that_its_subject_says() {
+        let shown = certificate(&[
+            (DnType::OrganizationName, utf8("Example, Inc.")),
+            (DnType::CommonName, DnValue::PrintableString("superset".try_into().unwrap())),
+        ]);
+        for same in [
+            r"CN=superset,O=Example\, Inc.",
+            r"cn=superset, o=Example\2C Inc.",
+            r"2.5.4.3=superset , 2.5.4.10=Example\, Inc.",
+            r"CN=#0c087375706572736574,O=Example\, Inc.",
+            r"CN=#13087375706572736574,O=Example\, Inc.",
+        ] {
+            assert_eq!(name(same), shown, "{same}");
+        }
+        for other in [
+            r"O=Example\, Inc.,CN=superset",
+            r"CN=superset",
+            r"CN=Superset,O=Example\, Inc.",
+            r"CN=superset+O=Example\, Inc.",
+            r"CN=superset\ ,O=Example\, Inc.",
+            r"CN=superset,O=Example\, Inc.,C=DE",
+            r"CN=superset,OU=Example\, Inc.",
+            r"CN=superset\,O=Example\, Inc.",
+        ] {
+            assert_ne!(name(other), shown, "{other}");
+        }
+        assert_eq!(shown.to_string(), r"CN=superset,O=Example\, Inc.");
+    }
+
+    /// A value that looks like more parts, or that ends early, is one value.
+    #[test]
+    fn a_value_cannot_pretend_to_be_parts() {
+        let shown = certificate(&[(DnType::CommonName, utf8("superset,O=Example"))]);
+        assert_ne!(shown, name("CN=superset,O=Example"));
+        assert_eq!(shown, name(r"CN=superset\,O\=Example"));
+        let nul = certificate(&[(DnType::CommonName, utf8("superset\0.evil"))]);
+        assert_ne!(nul, name("CN=superset"));
+        assert_eq!(nul, name(r"CN=superset\00.evil"));
+        let slash = certificate(&[(DnType::CommonName, utf8(r"a\"))]);
+        assert_eq!(slash, name(r"CN=a\\"));
+        let both = certificate(&[(DnType::OrganizationName, utf8("b")), (DnType::CommonName, utf8(r"a\"))]);
+        assert_eq!(both, name(r"CN=a\\,O=b"));
+    }
+
+    #[test]
+    fn names_survive_their_text() {
+        for text in [
+            r"CN=superset,O=Example",
+            r"CN=\ a\ ,OU=\#x",
+            r"CN=a\+b+UID=c,DC=example,DC=com",
+            r"CN=\00\1f",
+            r"CN=Zoë,C=DE,ST=Berlin,L=x",
+            r"1.2.3.4=#0401ff",
+        ] {
+            assert_eq!(name(&name(text).to_string()), name(text), "{text}");
+        }
+        assert_eq!(name("CN=a+UID=b"), name("UID=b+CN=a"), "a set has no order");
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        for bad in [
+            "",
+            "superset",
+            "CN",
+            "=x",
+            "nonsense=x",
+            "CN=a,",
+            "CN=a,,O=b",
+            r"CN=a\",
+            r"CN=a\g",
+            r"CN=\ff",
+            "CN=a\"b",
+            "CN=#0",
+            "CN=#zz",
+            "CN=#",
+            "9=x",
+        ] {
+            assert!(CertificateName::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,40}", der in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..80)) {
+            let _ = CertificateName::parse(&text);
+            let _ = (CertificateName::of_certificate(&der), server_end_point(&der));
+        }
+
+        #[test]
+        fn every_value_survives(value in "[^\u{0}]{1,20}") {
+            let shown = CertificateName { parts: vec![vec![(ObjectIdentifier::new_unwrap("2.5.4.3"), Value::Text(value))]] };
+            proptest::prop_assert_eq!(CertificateName::parse(&shown.to_string()).unwrap(), shown);
+        }
+    }
+
+    #[test]
+    fn the_end_point_uses_the_hash_of_the_signature() {
+        let der = |algorithm| {
+            let key = KeyPair::generate_for(algorithm).unwrap();
+            CertificateParams::new(vec!["localhost".into()]).unwrap().self_signed(&key).unwrap().der().to_vec()
+        };
+        let p256 = der(&rcgen::PKCS_ECDSA_P256_SHA256);
+        assert_eq!(server_end_point(&p256), Some(Sha256::digest(&p256).to_vec()));
+        let p384 = der(&rcgen::PKCS_ECDSA_P384_SHA384);
+        assert_eq!(server_end_point(&p384), Some(Sha384::digest(&p384).to_vec()));
+        assert_eq!(server_end_point(&der(&rcgen::PKCS_ED25519)), None, "no hash is defined, so nothing is offered");
+    }
+
+    /// RSA certificates of the openssl command; ring makes no RSA keys.
+    #[test]
+    fn the_end_point_of_rsa_certificates() {
+        use rustls::pki_types::CertificateDer;
+        use rustls::pki_types::pem::PemObject;
+        let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec();
+        let sha512 = der(include_str!("testdata/rsa-sha512.crt"));
+        assert_eq!(server_end_point(&sha512), Some(Sha512::digest(&sha512).to_vec()));
+        let pss = der(include_str!("testdata/rsa-pss-sha384.crt"));
+        assert_eq!(server_end_point(&pss), Some(Sha384::digest(&pss).to_vec()));
+    }
 }

@@ -220,3 +220,169 @@ fn sign(key: &[u8; 32], text: &str) -> [u8; 32] {
         .map(|mac| mac.chain_update(text).finalize().into_bytes().into())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
+
+    use super::*;
+
+    /// `pencil`, made by PostgreSQL's own rule.
+    fn verifier(password: &str, salt: &[u8], iterations: u32) -> ScramVerifier {
+        let mac = |key: &[u8], text: &[u8]| -> [u8; 32] {
+            Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(text).finalize().into_bytes().into()
+        };
+        let mut round = mac(password.as_bytes(), &[salt, &[0, 0, 0, 1]].concat());
+        let mut salted = round;
+        for _ in 1..iterations {
+            round = mac(password.as_bytes(), &round);
+            salted.iter_mut().zip(round).for_each(|(byte, other)| *byte ^= other);
+        }
+        let stored_key = Sha256::digest(mac(&salted, b"Client Key")).into();
+        ScramVerifier { iterations, salt: salt.to_vec(), stored_key, server_key: mac(&salted, b"Server Key") }
+    }
+
+    fn server(end_point: Option<&[u8]>) -> ScramFirst {
+        ScramFirst::new(verifier("pencil", b"0123456789abcdef", 16), true, end_point.map(<[u8]>::to_vec))
+    }
+
+    /// RFC 7677, section 3.
+    #[test]
+    fn the_example_of_the_rfc_comes_out() {
+        let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
+        let server = ScramFirst::new(verifier("pencil", &salt, 4096), true, None);
+        let (first, last) = server
+            .first_with_nonce(PLAIN, b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO", "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0")
+            .unwrap();
+        assert_eq!(first, "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
+        let proof = b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
+        let authenticated = last.last(proof).unwrap();
+        assert_eq!(authenticated.server_last, "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+    }
+
+    fn exchange(
+        server: ScramFirst,
+        mechanism: &str,
+        password: &str,
+        binding: ChannelBinding,
+    ) -> Result<Method, AuthError> {
+        let mut client = ScramSha256::new(password.as_bytes(), binding);
+        let (challenge, server) = server.first(mechanism, client.message())?;
+        client.update(challenge.as_bytes()).unwrap();
+        let done = server.last(client.message())?;
+        client.finish(done.server_last.as_bytes()).expect("the server's own proof is right");
+        Ok(done.method)
+    }
+
+    #[test]
+    fn passwords_and_channel_binding_decide() {
+        let bound = || ChannelBinding::tls_server_end_point(b"end point".to_vec());
+        let other = || ChannelBinding::tls_server_end_point(b"somebody in between".to_vec());
+        let here = Some(&b"end point"[..]);
+        assert_eq!(exchange(server(None), PLAIN, "pencil", ChannelBinding::unsupported()), Ok(Method::Scram));
+        assert_eq!(exchange(server(None), PLAIN, "pencil", ChannelBinding::unrequested()), Ok(Method::Scram));
+        assert_eq!(exchange(server(here), PLAIN, "pencil", ChannelBinding::unsupported()), Ok(Method::Scram));
+        assert_eq!(exchange(server(here), PLUS, "pencil", bound()), Ok(Method::ScramPlus));
+
+        assert_eq!(exchange(server(None), PLAIN, "Pencil", ChannelBinding::unsupported()), Err(AuthError::Rejected));
+        assert_eq!(exchange(server(here), PLUS, "Pencil", bound()), Err(AuthError::Rejected));
+
+        for (end_point, mechanism, binding, expected) in [
+            (here, PLUS, other(), "SCRAM channel binding check failed"),
+            (here, PLAIN, ChannelBinding::unrequested(), "SCRAM channel binding negotiation error"),
+            (here, PLAIN, bound(), "malformed SCRAM message"),
+            (here, PLUS, ChannelBinding::unsupported(), "malformed SCRAM message"),
+            (here, PLUS, ChannelBinding::unrequested(), "malformed SCRAM message"),
+            (None, PLUS, bound(), "client selected an invalid SASL authentication mechanism"),
+            (None, PLAIN, bound(), "malformed SCRAM message"),
+            (
+                None,
+                "SCRAM-SHA-1",
+                ChannelBinding::unsupported(),
+                "client selected an invalid SASL authentication mechanism",
+            ),
+        ] {
+            let error = exchange(server(end_point), mechanism, "pencil", binding).unwrap_err();
+            assert_eq!(error.to_string(), expected, "{mechanism} with {end_point:?}");
+        }
+        assert_eq!(server(None).mechanisms(), [PLAIN]);
+        assert_eq!(server(here).mechanisms(), [PLUS, PLAIN]);
+    }
+
+    #[test]
+    fn the_right_proof_for_a_made_up_verifier_is_refused_like_a_wrong_one() {
+        let pretended = ScramFirst::new(verifier("pencil", b"0123456789abcdef", 16), false, None);
+        assert_eq!(exchange(pretended, PLAIN, "pencil", ChannelBinding::unsupported()), Err(AuthError::Rejected));
+    }
+
+    #[test]
+    fn malformed_first_messages_are_refused() {
+        for bad in [
+            &b""[..],
+            b"n",
+            b"n,,",
+            b"n,,n=",
+            b"n,,n=x",
+            b"n,,n=x,",
+            b"n,,n=x,r=",
+            b"n,,n=x,s=abc",
+            b"n,,x=x,r=abc",
+            b"n,,n=x,r=a\x01",
+            "n,,n=x,r=é".as_bytes(),
+            b"n,,m=ext,n=x,r=abc",
+            b"n,a=admin,n=x,r=abc",
+            b"z,,n=x,r=abc",
+            b"p=,,n=x,r=abc",
+            b"\xff,,n=x,r=abc",
+        ] {
+            assert!(server(None).first(PLAIN, bad).is_err(), "{}", String::from_utf8_lossy(bad));
+        }
+        let (challenge, _) = server(None).first(PLAIN, b"n,,n=x,r=abc,future=1").unwrap();
+        assert!(challenge.starts_with("r=abc"), "unknown extensions are passed over");
+    }
+
+    #[test]
+    fn malformed_last_messages_are_refused() {
+        let proof = STANDARD.encode([0; 32]);
+        let short = STANDARD.encode([0; 31]);
+        let long = STANDARD.encode([0; 33]);
+        let last = |message: &str| {
+            let (_, last) = server(None).first_with_nonce(PLAIN, b"n,,n=,r=abc", "DEF").unwrap();
+            last.last(message.as_bytes()).unwrap_err()
+        };
+        assert_eq!(last(&format!("c=biws,r=abcDEF,p={proof}")), AuthError::Rejected);
+        for (bad, expected) in [
+            (String::new(), "malformed SCRAM message"),
+            ("c=biws,r=abcDEF".into(), "malformed SCRAM message"),
+            ("c=biws,r=abcDEF,p=".into(), "malformed SCRAM message"),
+            ("c=biws,r=abcDEF,p=!!!".into(), "malformed SCRAM message"),
+            (format!("c=biws,r=abcDEF,p={short}"), "malformed SCRAM message"),
+            (format!("c=biws,r=abcDEF,p={long}"), "malformed SCRAM message"),
+            (format!("r=abcDEF,c=biws,p={proof}"), "malformed SCRAM message"),
+            (format!("c=biws,p={proof}"), "malformed SCRAM message"),
+            (format!("c=eSws,r=abcDEF,p={proof}"), "SCRAM channel binding check failed"),
+            (format!("c=,r=abcDEF,p={proof}"), "SCRAM channel binding check failed"),
+            (format!("c=biws,r=abcDE,p={proof}"), "invalid SCRAM response"),
+            (format!("c=biws,r=abcDEFx,p={proof}"), "invalid SCRAM response"),
+            (format!("c=biws,r=DEF,p={proof}"), "invalid SCRAM response"),
+        ] {
+            assert_eq!(last(&bad).to_string(), expected, "{bad}");
+        }
+    }
+
+    #[test]
+    fn nonces_differ() {
+        let nonce = || server(None).first(PLAIN, b"n,,n=,r=abc").unwrap().0;
+        assert_ne!(nonce(), nonce());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(first in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+                                  last in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60)) {
+            let _ = server(None).first(PLAIN, &first);
+            let (_, state) = server(None).first(PLAIN, b"n,,n=,r=abc").unwrap();
+            proptest::prop_assert!(state.last(&last).is_err());
+        }
+    }
+}

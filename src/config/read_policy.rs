@@ -423,6 +423,6 @@ fn token_hash<'d>(text: &Text<'d>, hashes: &mut BTreeMap<String, Place<'d>>) {
             "write the SHA-256 of the token: `printf %s \"$TOKEN\" | sha256sum`",
         );
     } else if let Some(first) = hashes.insert(text.value.to_ascii_lowercase(), text.place.clone()) {
-        text.place.error(format!("this token is already defined at {}", first.file_and_line()));
+        text.place.error(format!("this token is defined at {} too", first.file_and_line()));
     }
 }

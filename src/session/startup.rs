@@ -106,24 +106,32 @@ pub struct Attempt {
 pub enum StartupEnd {
     /// The client went away, or the connection broke.
     Closed,
+    /// The TLS handshake failed (a bad client certificate, no common version…), in the words of the TLS library.
+    HandshakeFailed(String),
     /// It was a cancel request; whether it fitted a session.
     Cancelled(bool),
     /// The deadline passed.
     TimedOut(Attempt),
     /// It was told why.
-    Refused {
-        /// Who it was.
-        attempt: Attempt,
-        /// For the audit record: `authentication`, `protocol`, `tls_required`, `unknown_database`, `too_many_clients`, `parameters`.
-        reason: &'static str,
-        /// What it was told.
-        error: ClientError,
-    },
+    Refused(Box<Refusal>),
+}
+
+/// A client that was not let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Who it was.
+    pub attempt: Attempt,
+    /// For the audit record and the metric: `authentication`, `protocol`, `tls_required`, `unknown_database`,
+    /// `too_many_clients`, `parameters`.
+    pub reason: &'static str,
+    /// What it was told.
+    pub error: ClientError,
 }
 
 /// Why the conversation stopped.
 enum Stop {
     Closed,
+    Handshake(String),
     Cancelled(bool),
     Refused(&'static str, ClientError),
 }
@@ -162,12 +170,13 @@ where
         around: surroundings,
     };
     match tokio::time::timeout(surroundings.startup_timeout, parley.run()).await {
-        Ok(Ok(admitted)) => parley.client(peer, admitted),
+        Ok(Ok(admitted)) => parley.client(peer, admitted).ok_or(StartupEnd::Closed),
         Ok(Err(Stop::Closed)) => Err(StartupEnd::Closed),
+        Ok(Err(Stop::Handshake(error))) => Err(StartupEnd::HandshakeFailed(error)),
         Ok(Err(Stop::Cancelled(found))) => Err(StartupEnd::Cancelled(found)),
         Ok(Err(Stop::Refused(reason, error))) => {
             parley.say_last(&error).await;
-            Err(StartupEnd::Refused { attempt: parley.attempt(), reason, error })
+            Err(StartupEnd::Refused(Box::new(Refusal { attempt: parley.attempt(), reason, error })))
         }
         Err(_) => {
             parley.say_last(&timed_out(surroundings.startup_timeout)).await;
@@ -280,8 +289,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Parley<'_, S> {
 
     async fn handshake(&mut self, tls: &ServerTls, begun: &[u8]) -> Result<(), Stop> {
         let Some(ClientStream::Plain(stream)) = self.stream.take() else { return Err(Stop::Closed) };
-        let (stream, info) = tls.accept(stream, begun).await.inspect_err(|error| {
-            tracing::debug!(%error, "TLS handshake failed");
+        let (stream, info) = tls.accept(stream, begun).await.map_err(|error| match error.kind() {
+            std::io::ErrorKind::InvalidData => Stop::Handshake(error.to_string()),
+            _ => Stop::Closed,
         })?;
         self.stream = Some(ClientStream::Tls(stream));
         self.tls = Some(info);
@@ -435,9 +445,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Parley<'_, S> {
         }
     }
 
-    fn client(self, peer: SocketAddr, admitted: Admitted) -> Result<Client<S>, StartupEnd> {
-        Ok(Client {
-            stream: self.stream.ok_or(StartupEnd::Closed)?,
+    fn client(self, peer: SocketAddr, admitted: Admitted) -> Option<Client<S>> {
+        Some(Client {
+            stream: self.stream?,
             buffer: self.buffer,
             user: admitted.user,
             method: admitted.method,

@@ -196,8 +196,9 @@ impl TlsInfo {
             Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
             _ => "TLS",
         };
-        let cipher =
-            session.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or_default().to_owned();
+        let suite = session.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or_default();
+        // The name of the registry: TLS_AES_256_GCM_SHA384.
+        let cipher = suite.replacen("TLS13_", "TLS_", 1);
         let certificate = session.peer_certificates().and_then(<[_]>::first);
         let client_name = certificate.and_then(|certificate| CertificateName::of_certificate(certificate));
         Self { version, cipher, client_name, alpn: session.alpn_protocol() == Some(ALPN), end_point }

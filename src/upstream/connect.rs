@@ -151,7 +151,7 @@ impl Target {
         timeout(limit, attempt).await.unwrap_or_else(|_| Err(self.too_slow(limit)))
     }
 
-    fn too_slow(&self, limit: Duration) -> ConnectError {
+    pub(super) fn too_slow(&self, limit: Duration) -> ConnectError {
         ConnectError::new(Problem::Timeout, format!("no answer from {} within {limit:?}", self.dsn.label()))
     }
 

@@ -26,10 +26,12 @@ mod cancel;
 pub mod connect;
 mod connection;
 mod control;
+pub mod control_plane;
 mod dsn;
 mod enqueue;
 mod error;
 mod expect;
+pub mod facts;
 mod lease;
 mod pool;
 mod prepared;
@@ -51,6 +53,6 @@ pub use settings::UpstreamSettings;
 
 #[cfg(test)]
 #[path = "../../tests/common/postgres.rs"]
-mod test_postgres;
+pub(crate) mod test_postgres;
 #[cfg(test)]
 mod tests;

@@ -332,3 +332,14 @@ fn unprivileged_shell() -> Command {
     shell.args(["-u", user, "--", "sh", "-c", SCRIPT]);
     shell
 }
+
+/// Each test binary uses a part of this file; this uses all of it.
+const _: fn(TestPostgres) = |server| {
+    let _ = TestPostgres::setup().auth("trust", "").tls_only().setting("fsync", "off").start();
+    let _ = TestPostgres::start();
+    let _ = (server.dsn("postgres"), server.sql("postgres", ""), server.log(), server.port);
+    let _ = (server.socket_directory(), server.authority());
+    server.stop();
+    server.kill();
+    server.start_again();
+};

@@ -1,6 +1,7 @@
 //! Against a real PostgreSQL, and against scripted servers that answer what no PostgreSQL would.
 
 mod connecting;
+mod facts;
 mod fakes;
 mod pooling;
 mod relaying;

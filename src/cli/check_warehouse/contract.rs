@@ -1,0 +1,221 @@
+//! One product's contract against the relation that it lies in.
+
+use crate::catalog::{Column, ContractType, Product};
+use crate::govern::facts::{ColumnFacts, RelationFacts, RelationKind, TypeKind};
+use crate::names::RelationName;
+
+use super::{Finding, Gravity};
+
+/// Compares; `None`: the relation does not exist.
+pub(super) fn compare(product: &Product, facts: Option<&RelationFacts>, extension_schemas: &[String]) -> Vec<Finding> {
+    let found = |level, code, message: String| Finding {
+        product: Some(product.id.clone()),
+        file: Some(product.file.clone()),
+        ..Finding::new(level, &product.warehouse, code, message)
+    };
+    let relation = &product.relation;
+    let Some(facts) = facts else {
+        let missing = found(Gravity::Error, "relation_missing", format!("relation {relation} does not exist"));
+        return vec![missing.hint("create it, or write where the product lies: relation = \"SCHEMA.TABLE\"")];
+    };
+    let mut findings = kind(relation, facts)
+        .into_iter()
+        .map(|(level, code, message, hint)| found(level, code, message).hint(hint))
+        .collect::<Vec<_>>();
+    for column in &product.columns {
+        let on_column =
+            |level, code, message| Finding { column: Some(column.name.clone()), ..found(level, code, message) };
+        match facts.column(&column.name) {
+            None => findings.push(
+                on_column(Gravity::Error, "column_missing", format!("{relation} has no column \"{}\"", column.name))
+                    .hint(nearest(&column.name, facts)),
+            ),
+            Some(real) => {
+                let checks = [type_of(column, real), home(real, extension_schemas), nullable(column, real, facts)];
+                findings.extend(
+                    checks
+                        .into_iter()
+                        .flatten()
+                        .map(|(level, code, message, hint)| on_column(level, code, message).hint(hint)),
+                );
+            }
+        }
+    }
+    let undeclared: Vec<&str> =
+        facts.columns.iter().map(|c| c.name.as_str()).filter(|name| product.column(name).is_none()).collect();
+    if !undeclared.is_empty() {
+        let message = format!("columns of {relation} that the contract does not name: {}", undeclared.join(", "));
+        findings
+            .push(found(Gravity::Info, "undeclared", message).hint("they are invisible; add [[schema]] to show one"));
+    }
+    findings
+}
+
+type Found = (Gravity, &'static str, String, String);
+
+fn kind(relation: &RelationName, facts: &RelationFacts) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut note = |level, code, message: String, hint: &str| found.push((level, code, message, hint.to_owned()));
+    match facts.kind {
+        RelationKind::View if !facts.barrier => note(
+            Gravity::Warning,
+            "view",
+            format!("{relation} is a view without security_barrier, itself or one below it"),
+            "pgveil fences it, which can cost its indexes; where the views filter rows, create them WITH (security_barrier)",
+        ),
+        RelationKind::View => note(
+            Gravity::Info,
+            "view",
+            format!("{relation} is a view"),
+            "what it reads is read with the rights of its owner",
+        ),
+        RelationKind::MaterializedView => note(
+            Gravity::Info,
+            "materialized_view",
+            format!("{relation} is a materialized view"),
+            "it is as fresh as its last REFRESH",
+        ),
+        RelationKind::ForeignTable => note(
+            Gravity::Info,
+            "foreign_table",
+            format!("{relation} is a foreign table"),
+            "its rows come from another server, with the user mapping of the service account",
+        ),
+        RelationKind::Table | RelationKind::PartitionedTable => {}
+    }
+    if !facts.parents.is_empty() {
+        let parents: Vec<String> = facts.parents.iter().map(ToString::to_string).collect();
+        note(
+            Gravity::Warning,
+            "child",
+            format!("{relation} is a partition or an inheritance child of {}", parents.join(", ")),
+            "its rows show through a product on the parent too, with that product's masks and filters: publish one of them",
+        );
+    }
+    if facts.has_children {
+        note(
+            Gravity::Info,
+            "parent",
+            format!("{relation} has partitions or inheritance children"),
+            "their rows are rows of this product",
+        );
+    }
+    found
+}
+
+fn nearest(name: &str, facts: &RelationFacts) -> String {
+    let near = facts
+        .columns
+        .iter()
+        .map(|column| (strsim::osa_distance(name, &column.name), column))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| *distance <= name.len().div_ceil(3));
+    match near {
+        Some((_, column)) => format!("perhaps \"{}\" is meant; else remove it from [[schema]]", column.name),
+        None => {
+            let names: Vec<&str> = facts.columns.iter().map(|column| column.name.as_str()).collect();
+            format!("remove it from [[schema]]; the relation's columns are {}", names.join(", "))
+        }
+    }
+}
+
+fn type_of(column: &Column, real: &ColumnFacts) -> Option<Found> {
+    let fitting = contract_type(real);
+    if fitting == Some(column.contract_type) {
+        return None;
+    }
+    let message = format!(
+        "column \"{}\" is {} in the warehouse, which is no {}",
+        column.name,
+        real.sql_type,
+        type_word(column.contract_type)
+    );
+    let hint = match fitting {
+        Some(fitting) => format!("write type = \"{}\"", type_word(fitting)),
+        None => "no contract type fits; publish a view that casts it to text".to_owned(),
+    };
+    Some((Gravity::Error, "type", message, hint))
+}
+
+/// The contract type that a real one is.
+fn contract_type(real: &ColumnFacts) -> Option<ContractType> {
+    match real.type_kind {
+        TypeKind::Array => return Some(ContractType::Array),
+        TypeKind::Enum => return Some(ContractType::String),
+        TypeKind::Range | TypeKind::Composite | TypeKind::Pseudo => return None,
+        TypeKind::Base | TypeKind::Domain => {}
+    }
+    Some(match real.base_type_name.as_str() {
+        "text" | "varchar" | "bpchar" | "name" | "citext" => ContractType::String,
+        "int2" | "int4" | "int8" => ContractType::Integer,
+        "float4" | "float8" => ContractType::Float,
+        "bool" => ContractType::Boolean,
+        "timestamp" | "timestamptz" => ContractType::Timestamp,
+        "json" | "jsonb" => ContractType::Json,
+        "numeric" => ContractType::Decimal,
+        "date" => ContractType::Date,
+        "time" | "timetz" => ContractType::Time,
+        "uuid" => ContractType::Uuid,
+        "bytea" => ContractType::Bytes,
+        "interval" => ContractType::Interval,
+        // A domain over an array or an enum: SQL writes the one with brackets, the other has no such name.
+        _ if real.base_sql_type.ends_with("[]") => ContractType::Array,
+        _ => return None,
+    })
+}
+
+fn type_word(contract_type: ContractType) -> &'static str {
+    match contract_type {
+        ContractType::String => "string",
+        ContractType::Integer => "integer",
+        ContractType::Float => "float",
+        ContractType::Boolean => "boolean",
+        ContractType::Timestamp => "timestamp",
+        ContractType::Json => "json",
+        ContractType::Array => "array",
+        ContractType::Decimal => "decimal",
+        ContractType::Date => "date",
+        ContractType::Time => "time",
+        ContractType::Uuid => "uuid",
+        ContractType::Bytes => "bytes",
+        ContractType::Interval => "interval",
+    }
+}
+
+/// Operators of a type are looked up where `search_path` says.
+fn home(real: &ColumnFacts, extension_schemas: &[String]) -> Option<Found> {
+    let elsewhere = real.type_schema != "pg_catalog"
+        && !matches!(real.type_kind, TypeKind::Enum | TypeKind::Domain | TypeKind::Array)
+        && !extension_schemas.contains(&real.type_schema);
+    elsewhere.then(|| {
+        (
+            Gravity::Error,
+            "type_schema",
+            format!("column \"{}\" has the type {}, whose schema is not on the search path", real.name, real.sql_type),
+            format!("write extension_schemas = [\"{}\"] in [warehouses.…]", real.type_schema),
+        )
+    })
+}
+
+fn nullable(column: &Column, real: &ColumnFacts, facts: &RelationFacts) -> Option<Found> {
+    let stored = matches!(facts.kind, RelationKind::Table | RelationKind::PartitionedTable);
+    match (column.nullable, real.not_null) {
+        // A view's columns are never NOT NULL for Postgres: nothing to conclude.
+        (false, false) if stored => Some((
+            Gravity::Warning,
+            "nullable",
+            format!(
+                "column \"{}\" may hold NULL in the warehouse, and the contract says that it does not",
+                column.name
+            ),
+            "write nullable = true, set it NOT NULL in the warehouse, or check it with a not_null check".to_owned(),
+        )),
+        (true, true) => Some((
+            Gravity::Info,
+            "not_null",
+            format!("column \"{}\" is NOT NULL in the warehouse; the contract may promise it", column.name),
+            "write nullable = false".to_owned(),
+        )),
+        _ => None,
+    }
+}
