@@ -81,6 +81,13 @@ impl LogFile {
         Ok(log)
     }
 
+    /// What may change while the file is open.
+    pub(super) fn reconfigure(&mut self, config: &AuditConfig) {
+        self.durability = config.durability;
+        self.rotate_at = config.rotate_at;
+        self.keep = config.keep;
+    }
+
     /// Finds the chain's end, and records it when a crash left an unfinished line.
     fn continue_chain(&mut self) -> Result<(), AuditError> {
         let fail = |e| io_error(&self.path, "opened")(e);

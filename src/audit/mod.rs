@@ -106,6 +106,11 @@ impl Audit {
         self.owner.queue.event(event);
     }
 
+    /// Takes over changed settings; another `path` needs a restart.
+    pub fn reconfigure(&self, config: &AuditConfig) {
+        self.owner.queue.reconfigure(config);
+    }
+
     /// `Err`: the last attempt to write failed; for readiness.
     pub fn health(&self) -> Result<(), AuditError> {
         self.owner.queue.health()

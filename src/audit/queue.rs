@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -171,11 +172,23 @@ pub(super) struct Queue {
     state: Mutex<State>,
     wake: Condvar,
     file: Mutex<LogFile>,
+    settings: ArcSwap<Settings>,
+    redact: Redact,
+    path: PathBuf,
+}
+
+/// What may change while the log is open.
+#[derive(Clone, Copy)]
+struct Settings {
     durability: Durability,
     on_failure: AuditFailure,
     recording: SqlRecording,
-    redact: Redact,
-    path: PathBuf,
+}
+
+impl Settings {
+    fn of(config: &AuditConfig) -> Self {
+        Self { durability: config.durability, on_failure: config.on_failure, recording: config.sql }
+    }
 }
 
 thread_local! {
@@ -205,11 +218,18 @@ impl Queue {
             path: config.path.clone(),
             wake: Condvar::new(),
             file: Mutex::new(file),
-            durability: config.durability,
-            on_failure: config.on_failure,
-            recording: config.sql,
+            settings: ArcSwap::from_pointee(Settings::of(config)),
             redact,
         }
+    }
+
+    pub(super) fn reconfigure(&self, config: &AuditConfig) {
+        self.settings.store(Arc::new(Settings::of(config)));
+        lock(&self.file).reconfigure(config);
+    }
+
+    fn settings(&self) -> Settings {
+        **self.settings.load()
     }
 
     pub(super) async fn decided(self: &Arc<Self>, record: &StatementRecord<'_>) -> Answer {
@@ -228,7 +248,7 @@ impl Queue {
             |tail| {
                 let at = Timestamp::now();
                 let mut state = lock(&self.state);
-                let leads = !state.writing && (self.durability == Durability::Write || state.closed);
+                let leads = !state.writing && (self.settings().durability == Durability::Write || state.closed);
                 let (waiter, receiver) = if leads {
                     (None, None)
                 } else {
@@ -240,7 +260,7 @@ impl Queue {
                 match receiver {
                     None => Ok(self.lead(state)),
                     Some(receiver) => {
-                        if self.durability == Durability::Sync && !state.writing {
+                        if self.settings().durability == Durability::Sync && !state.writing {
                             self.wake.notify_one();
                         }
                         Err(receiver)
@@ -255,7 +275,7 @@ impl Queue {
             Verdict::Allow { forwarded, .. } => forwarded,
             Verdict::Deny { .. } => None,
         };
-        match self.recording {
+        match self.settings().recording {
             SqlRecording::Full => {
                 Texts { sql: Some(Cow::Borrowed(record.sql)), forwarded: forwarded.map(Cow::Borrowed) }
             }
@@ -335,7 +355,7 @@ impl Queue {
                         tracing::info!("the audit log can be written again");
                     }
                 }
-                Some((error, refused, kept)) => state.keep(self.on_failure, error, refused, kept),
+                Some((error, refused, kept)) => state.keep(self.settings().on_failure, error, refused, kept),
             }
             batch.clear();
             state.spare = batch;
@@ -344,7 +364,7 @@ impl Queue {
             }
         }
         state.writing = false;
-        if state.waiting > 0 || (self.durability == Durability::Sync && !state.batch.entries.is_empty()) {
+        if state.waiting > 0 || (self.settings().durability == Durability::Sync && !state.batch.entries.is_empty()) {
             self.wake.notify_one();
         }
         own
@@ -380,7 +400,7 @@ impl Queue {
             Kind::Other => kept.push(tail, at, Kind::Other),
             Kind::Statement { waiter, .. } => {
                 statements += 1;
-                let answer = match self.on_failure {
+                let answer = match self.settings().on_failure {
                     AuditFailure::Deny => Err(error.clone()),
                     AuditFailure::Allow => Ok(Ticket::new(Arc::clone(self), None, false)),
                 };
@@ -391,7 +411,7 @@ impl Queue {
             }
         });
         METRICS.audit_failures.increment(1);
-        match self.on_failure {
+        match self.settings().on_failure {
             AuditFailure::Deny => METRICS.audit_refused.increment(statements),
             AuditFailure::Allow => METRICS.audit_unrecorded.increment(statements),
         }

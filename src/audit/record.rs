@@ -115,6 +115,8 @@ pub enum ReloadOutcome {
     Refused,
     /// pgveil started with errors in the files and serves the last good ones.
     LastGood,
+    /// The files are the same, but relations of a warehouse have changed.
+    FactsChanged,
 }
 
 impl ReloadOutcome {
@@ -125,6 +127,7 @@ impl ReloadOutcome {
             Self::Applied => "applied",
             Self::Refused => "refused",
             Self::LastGood => "last_good",
+            Self::FactsChanged => "facts_changed",
         }
     }
 }

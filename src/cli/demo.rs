@@ -50,7 +50,7 @@ impl Drop for Directory {
 }
 
 /// Runs the demo until it is told to stop.
-pub fn run(args: DemoArgs) -> ExitCode {
+pub fn run(args: &DemoArgs) -> ExitCode {
     match start(args) {
         Ok(code) => code,
         Err(error) => {
@@ -60,17 +60,15 @@ pub fn run(args: DemoArgs) -> ExitCode {
     }
 }
 
-fn start(args: DemoArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
+fn start(args: &DemoArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     for (port, flag) in [(args.port, "--port"), (args.http_port, "--http-port")] {
         std::net::TcpListener::bind(("127.0.0.1", port))
             .map_err(|e| format!("cannot listen on 127.0.0.1:{port}: {e}; name another port with {flag}"))?;
     }
-    let directory = Directory::new(args.dir);
+    let directory = Directory::new(args.dir.clone());
     let runtime = tokio::runtime::Runtime::new()?;
     let started = Instant::now();
     let progress = |step: &str| println!("[{:>5.1} s] {step}", started.elapsed().as_secs_f64());
-    // Ctrl-C while the data is loading must stop the server and remove its files as well.
-    let interrupted = app::interruption(&runtime);
 
     progress("starting a private PostgreSQL");
     let (superuser, account) = (secret(), secret());
@@ -79,7 +77,8 @@ fn start(args: DemoArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let loaded = runtime.block_on(async {
         tokio::select! {
             loaded = load(server.port(), &superuser, &account, |step| progress(&format!("loading {step}"))) => Some(loaded),
-            () = interrupted => None,
+            // Ctrl-C while the data is loading must stop the server and remove its files as well.
+            _ = tokio::signal::ctrl_c() => None,
         }
     });
     match loaded {
@@ -89,10 +88,11 @@ fn start(args: DemoArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let files = DemoFiles::write(&directory.path, args.port, args.http_port, server.port(), &account)?;
     progress("starting pgveil");
     drop(runtime);
-    let code = app::serve(&files.config(), || announce(&files, args.port, args.http_port));
+    app::start_log("warn", false)?;
+    app::run(&files.config(), || announce(&files, args.port, args.http_port))?;
     println!("stopping the private PostgreSQL");
     drop(server);
-    Ok(code)
+    Ok(ExitCode::SUCCESS)
 }
 
 fn secret() -> String {

@@ -44,10 +44,21 @@ pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(args) => serve::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Init(args) => run_async(init::run(&args)),
+        Command::Init(args) => in_runtime(init::run(&args)),
         Command::Check(args) => check::run(&args),
         Command::HashPassword(args) => hash_password::run(&args),
         Command::Audit(args) => audit_verify::run(&args),
+    }
+}
+
+/// For commands that talk to a warehouse.
+fn in_runtime(command: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => {
+            eprintln!("pgveil: cannot start: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

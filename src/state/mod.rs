@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::document::SourceFile;
+use crate::config::SecretString;
 use crate::govern::facts::{Facts, RelationFacts};
 use crate::names::{RelationName, WarehouseName};
+use crate::sources::SourceTexts;
 
 /// Why the state store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,25 +46,15 @@ pub enum StateError {
     },
 }
 
-/// The bytes of the files that a snapshot was built from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sources {
-    /// In the order of paths.
-    pub files: Vec<SourceFile>,
-}
-
-impl Sources {
-    /// SHA-256 of names and texts, hex: equal digests are equal sources.
-    pub fn digest(&self) -> String {
-        let mut digest = Sha256::new();
-        for file in &self.files {
-            for part in [file.path.as_os_str().as_encoded_bytes(), file.text.as_bytes()] {
-                digest.update((part.len() as u64).to_le_bytes());
-                digest.update(part);
-            }
-        }
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-    }
+/// What served last, as it was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastGood {
+    /// When it was kept.
+    pub saved_at: jiff::Timestamp,
+    /// Its generation: the next one is higher, also after a restart.
+    pub generation: u64,
+    /// The files that it was built from.
+    pub texts: SourceTexts,
 }
 
 /// The store. Clones are the same store; every call runs on a thread that may block.
@@ -83,6 +73,7 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE last_good (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         saved_at TEXT NOT NULL,
+        generation INTEGER NOT NULL,
         digest TEXT NOT NULL,
         sources TEXT NOT NULL
     ) STRICT;
@@ -91,12 +82,17 @@ const MIGRATIONS: &[&str] = &["
         saved_at TEXT NOT NULL,
         relations TEXT NOT NULL
     ) STRICT;
+    CREATE TABLE secrets (
+        name TEXT NOT NULL PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT;
 "];
 
 impl Store {
     /// Opens or creates the database file.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let fail = |source| StateError::Database { path: path.to_owned(), action: "opened", source };
+        private(path).map_err(|e| fail(rusqlite::Error::ToSqlConversionFailure(Box::new(e))))?;
         let mut connection = Connection::open(path).map_err(fail)?;
         connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fail)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
@@ -105,37 +101,52 @@ impl Store {
         Ok(Self { shared: Arc::new(Shared { path: path.to_owned(), connection: Mutex::new(connection) }) })
     }
 
-    /// Keeps the sources of a snapshot that serves.
-    pub async fn save_last_good(&self, sources: Sources) -> Result<(), StateError> {
-        let text = serde_json::to_string(&sources).map_err(|e| self.content("the last good catalog", &e))?;
+    /// Keeps the files of a snapshot that serves.
+    pub async fn save_last_good(&self, generation: u64, texts: SourceTexts) -> Result<(), StateError> {
+        let text = serde_json::to_string(&texts).map_err(|e| self.content("the last good catalog", &e))?;
+        let generation = i64::try_from(generation).unwrap_or(i64::MAX);
         self.run("written", move |connection| {
             connection.execute(
-                "INSERT INTO last_good (id, saved_at, digest, sources) VALUES (1, ?1, ?2, ?3)
-                 ON CONFLICT (id) DO UPDATE SET saved_at = excluded.saved_at, digest = excluded.digest,
-                 sources = excluded.sources",
-                (jiff::Timestamp::now().to_string(), sources.digest(), text),
+                "INSERT INTO last_good (id, saved_at, generation, digest, sources) VALUES (1, ?1, ?2, ?3, ?4)
+                 ON CONFLICT (id) DO UPDATE SET saved_at = excluded.saved_at, generation = excluded.generation,
+                 digest = excluded.digest, sources = excluded.sources",
+                (jiff::Timestamp::now().to_string(), generation, digest(&text), text),
             )
         })
         .await
         .map(drop)
     }
 
-    /// The sources that were kept, with the time when; `None`: there never were any.
-    pub async fn last_good(&self) -> Result<Option<(jiff::Timestamp, Sources)>, StateError> {
+    /// What was kept; `None`: there never was anything.
+    pub async fn last_good(&self) -> Result<Option<LastGood>, StateError> {
         let what = "the last good catalog";
-        let row: Option<(String, String, String)> = self
+        let row: Option<(String, i64, String, String)> = self
             .run("read", |connection| {
-                let sql = "SELECT saved_at, digest, sources FROM last_good";
-                connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+                let sql = "SELECT saved_at, generation, digest, sources FROM last_good";
+                let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+                connection.query_row(sql, [], row).optional()
             })
             .await?;
-        let Some((saved_at, digest, text)) = row else { return Ok(None) };
-        let sources: Sources = serde_json::from_str(&text).map_err(|e| self.content(what, &e))?;
-        if sources.digest() != digest {
+        let Some((saved_at, generation, kept, text)) = row else { return Ok(None) };
+        if digest(&text) != kept {
             return Err(self.content(what, &"its digest does not match"));
         }
-        let saved_at = saved_at.parse().map_err(|e| self.content(what, &e))?;
-        Ok(Some((saved_at, sources)))
+        Ok(Some(LastGood {
+            saved_at: saved_at.parse().map_err(|e| self.content(what, &e))?,
+            generation: u64::try_from(generation).unwrap_or(0),
+            texts: serde_json::from_str(&text).map_err(|e| self.content(what, &e))?,
+        }))
+    }
+
+    /// A random text that is the same after a restart. Made when it is first asked for.
+    pub async fn secret(&self, name: &'static str) -> Result<SecretString, StateError> {
+        let fresh: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
+        self.run("read", move |connection| {
+            connection.execute("INSERT INTO secrets VALUES (?1, ?2) ON CONFLICT DO NOTHING", (name, fresh))?;
+            connection.query_row("SELECT value FROM secrets WHERE name = ?1", [name], |row| row.get(0))
+        })
+        .await
+        .map(|secret: String| SecretString::new(secret))
     }
 
     /// Keeps the facts of every warehouse that they tell of.
@@ -198,6 +209,19 @@ impl Store {
     }
 }
 
+/// Creates the file, so that nobody else can read it: policies hold verifiers. SQLite gives its side files the same mode.
+fn private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+        std::fs::create_dir_all(directory)?;
+    }
+    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
+}
+
+fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
     let fail = |source| StateError::Database { path: path.to_owned(), action: "opened", source };
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
@@ -216,24 +240,40 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::SourceFile;
+    use crate::config::SecretString;
     use crate::govern::facts::RelationKind;
 
-    fn sources(text: &str) -> Sources {
-        Sources { files: vec![SourceFile::new("/etc/pgveil/policy.toml", text)] }
+    fn texts(policy: &str) -> SourceTexts {
+        SourceTexts {
+            server: SourceFile::new("/etc/pgveil/pgveil.toml", ""),
+            policy: vec![SourceFile::new("/etc/pgveil/policy.toml", policy)],
+            catalog: Vec::new(),
+        }
     }
 
     #[tokio::test]
-    async fn the_last_good_sources_survive_a_restart() {
+    async fn the_last_good_files_survive_a_restart() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.db");
         let store = Store::open(&path).unwrap();
         assert!(store.last_good().await.unwrap().is_none());
-        store.save_last_good(sources("a")).await.unwrap();
-        store.save_last_good(sources("b")).await.unwrap();
+        store.save_last_good(1, texts("a")).await.unwrap();
+        store.save_last_good(7, texts("b")).await.unwrap();
         drop(store);
-        let (_, kept) = Store::open(&path).unwrap().last_good().await.unwrap().unwrap();
-        assert_eq!(kept, sources("b"));
+        let kept = Store::open(&path).unwrap().last_good().await.unwrap().unwrap();
+        assert_eq!((kept.generation, kept.texts), (7, texts("b")));
+    }
+
+    #[tokio::test]
+    async fn a_secret_stays_the_same_and_is_not_readable_by_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.db");
+        let secret = Store::open(&path).unwrap().secret("unknown users").await.unwrap();
+        let store = Store::open(&path).unwrap();
+        assert!(store.secret("unknown users").await.unwrap() == secret);
+        assert!(store.secret("another").await.unwrap() != secret);
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
+        assert_eq!(mode & 0o077, 0);
     }
 
     #[tokio::test]
@@ -263,11 +303,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn altered_sources_are_not_served() {
+    async fn altered_files_are_not_served() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.db");
         let store = Store::open(&path).unwrap();
-        store.save_last_good(sources("a")).await.unwrap();
+        store.save_last_good(1, texts("a")).await.unwrap();
         let other = Connection::open(&path).unwrap();
         other.execute("UPDATE last_good SET sources = replace(sources, 'policy', 'polity')", []).unwrap();
         let error = store.last_good().await.unwrap_err().to_string();

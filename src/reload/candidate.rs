@@ -1,0 +1,118 @@
+//! A candidate: the files as they are now, with what the warehouses say, built and validated whole.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::ServerConfig;
+use crate::document::{SourceFile, Unset};
+use crate::error::{Diagnostic, Diagnostics};
+use crate::govern::facts::Facts;
+use crate::govern::snapshot::{Snapshot, SnapshotParts, WarehouseRules};
+use crate::names::WarehouseName;
+use crate::sources::{self, Sources};
+use crate::upstream::facts;
+
+/// Reads and compiles all files. On success the findings are warnings.
+pub async fn read(config: &Path) -> Result<(Sources, Diagnostics), Diagnostics> {
+    let path = config.to_owned();
+    blocking(config, move || sources::load(&path, Unset::Error)).await
+}
+
+/// Builds the snapshot. On success the findings are warnings.
+pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<(Snapshot, Diagnostics), Diagnostics> {
+    let rules = |config: &crate::config::WarehouseConfig| WarehouseRules {
+        extension_schemas: config.extension_schemas.clone(),
+    };
+    let warehouses = sources.server.warehouses.iter();
+    let text = |file: &SourceFile| (file.path.clone(), Arc::from(file.text.as_str()));
+    let parts = SnapshotParts {
+        generation,
+        catalog: sources.catalog.clone(),
+        policy: sources.policy.clone(),
+        facts: facts.clone(),
+        warehouses: warehouses.map(|(name, config)| (name.clone(), rules(config))).collect(),
+        has_hash_key: sources.server.hash_key.is_some(),
+        sources: sources.texts.catalog.iter().map(text).collect(),
+    };
+    blocking(&sources.texts.server.path, move || Snapshot::build(parts)).await
+}
+
+/// Runs what takes a while away from the threads that serve clients.
+async fn blocking<T: Send + 'static>(
+    file: &Path,
+    work: impl FnOnce() -> Result<T, Diagnostics> + Send + 'static,
+) -> Result<T, Diagnostics> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        let mut findings = Diagnostics::default();
+        findings.push(Diagnostic::whole_file(file, format!("the files cannot be compiled: {error}")));
+        Err(findings)
+    })
+}
+
+/// A warehouse that could not be asked, and why.
+pub type Unasked = Vec<(WarehouseName, String)>;
+
+/// What the warehouses say now of the relations of every product. Of one that cannot be asked, what was known is kept.
+pub async fn ask(server: &ServerConfig, sources: &Sources, known: &Facts) -> (Facts, Unasked) {
+    let (mut now, failures) = facts::read_all(&server.warehouses, &sources.catalog).await;
+    // Equal facts are equal whatever order they came in.
+    for relations in now.relations.values_mut() {
+        relations.sort_by(|(a, _), (b, _)| a.cmp(b));
+    }
+    for (warehouse, relations) in &known.relations {
+        if failures.iter().any(|(failed, _)| failed == warehouse) {
+            now.relations.insert(warehouse.clone(), relations.clone());
+        }
+    }
+    (now, failures.into_iter().map(|(warehouse, error)| (warehouse, error.to_string())).collect())
+}
+
+/// What changed in `pgveil.toml` since the start that only a restart brings into force.
+pub fn waits_for_restart(started: &ServerConfig, now: &ServerConfig) -> Vec<&'static str> {
+    let http = |config: &ServerConfig| config.http.as_ref().map(|http| (http.listen, http.tls.clone()));
+    [
+        ("[server] listen", started.server.listen != now.server.listen),
+        ("[server] max_message", started.server.max_message != now.server.max_message),
+        ("[http] listen and [http.tls]", http(started) != http(now)),
+        ("[audit] path", started.audit.path != now.audit.path),
+        ("[state] url", started.state != now.state),
+    ]
+    .into_iter()
+    .filter_map(|(key, changed)| changed.then_some(key))
+    .collect()
+}
+
+/// Where the files lie, and what pgveil writes itself.
+pub fn places(config: &Path, server: &ServerConfig) -> super::Places {
+    let mut places = super::Places::default();
+    places.files.insert(config.to_owned());
+    places.trees.insert(server.catalog.path.clone());
+    let policy = server.policy_path.clone();
+    if policy.is_dir() { places.trees.insert(policy) } else { places.files.insert(policy) };
+    let http_tls = server.http.as_ref().and_then(|http| http.tls.as_ref());
+    for tls in server.server.tls.iter().chain(http_tls) {
+        places.files.extend([tls.cert.clone(), tls.key.clone()]);
+        places.files.extend(tls.client_ca.clone());
+    }
+    places.own.insert(server.audit.path.clone());
+    if let Some(stem) = server.audit.path.file_stem() {
+        let rotated = format!("{}-", stem.to_string_lossy());
+        places.own.insert(server.audit.path.with_file_name(rotated));
+    }
+    if let crate::config::StateUrl::Sqlite(path) = &server.state {
+        places.own.insert(path.clone());
+    }
+    places
+}
+
+/// The findings, written out for the log.
+pub fn log_findings(findings: &Diagnostics) {
+    for finding in findings.clone().sorted() {
+        let (file, line): (&PathBuf, usize) = (&finding.file, finding.line);
+        let file = file.display();
+        match finding.level {
+            crate::error::Level::Error => tracing::error!(%file, line, "{finding}"),
+            crate::error::Level::Warning => tracing::warn!(%file, line, "{finding}"),
+        }
+    }
+}
