@@ -1,5 +1,7 @@
 //! Statements as people and tools write them: each must parse, print as itself to both parsers, and be proven.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 use std::path::PathBuf;
 
 use pgveil::sql::statement::Statement;

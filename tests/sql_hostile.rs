@@ -1,5 +1,7 @@
 //! Text that wants to abort, overflow or stall the process. Everything runs on threads of 2 MiB, as in a runtime's worker.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
 use std::time::{Duration, Instant};
 
 use pgveil::error::{ClientError, sqlstate};

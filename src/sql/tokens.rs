@@ -84,7 +84,7 @@ fn limits_in_order(lexemes: &[Lexeme]) -> Option<Vec<Lexeme>> {
             at.checked_sub(1).and_then(|at| lexemes.get(at)).is_some_and(|l| l.is_word("as") || l.is_sign("."));
         let is_any = |words: &[&str]| words.iter().any(|word| lexeme.is_word(word)) && !labelled;
         let nested = levels.len() > 1;
-        let Some(level) = levels.last_mut() else { return None };
+        let level = levels.last_mut()?;
         if let (Some(offset), Some(limit)) = *level
             && (lexeme.is_sign(")") || is_any(&["for", "fetch", "union", "except", "intersect", "offset"]))
         {
