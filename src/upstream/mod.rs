@@ -53,6 +53,6 @@ pub use settings::UpstreamSettings;
 
 #[cfg(test)]
 #[path = "../../tests/common/postgres.rs"]
-mod test_postgres;
+pub(crate) mod test_postgres;
 #[cfg(test)]
 mod tests;
