@@ -33,6 +33,7 @@ mod redact;
 mod refused;
 mod render;
 mod session_statement;
+mod spelling;
 pub mod statement;
 mod tokens;
 mod wrapped;
