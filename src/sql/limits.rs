@@ -36,6 +36,34 @@ pub enum SqlError {
     Encoding { message: String },
 }
 
+impl SqlError {
+    /// The text exceeds a cap.
+    pub(super) fn too_large(unit: &str, found: usize, allowed: usize) -> Self {
+        Self::TooLarge {
+            message: format!("statement is too large: {found} {unit}, at most {allowed} are allowed"),
+            hint: "Send long lists of values as an array parameter, or in several statements.".to_owned(),
+        }
+    }
+    /// The text nests too deeply.
+    pub(super) fn too_deep(allowed: usize) -> Self {
+        Self::TooDeep {
+            message: format!("statement is too complex: it nests more than {allowed} levels deep"),
+            hint: "Write deeply nested expressions and sub-selects as common table expressions (WITH).".to_owned(),
+        }
+    }
+    /// A syntax error at a character position.
+    pub(super) fn syntax(message: impl Into<String>, position: usize) -> Self {
+        Self::Syntax { message: message.into(), hint: None, position: Some(position) }
+    }
+    /// Adds what to do about a syntax error.
+    pub(super) fn with_hint(self, hint: Option<String>) -> Self {
+        match self {
+            Self::Syntax { message, position, .. } => Self::Syntax { message, hint, position },
+            other => other,
+        }
+    }
+}
+
 impl From<SqlError> for ClientError {
     fn from(error: SqlError) -> Self {
         match error {

@@ -4,16 +4,27 @@
 //! every relation name means; [`render`] prints; [`prove`] parses the print again and demands an equal tree; [`guard`] asks
 //! Postgres' own grammar for a second opinion.
 
+mod conserved;
 mod deep;
+mod depth;
+mod dialect;
 mod fingerprint;
 pub mod guard;
+mod keywords;
+mod lex;
 mod limits;
 mod names;
 mod parse;
+mod phrase;
 mod proof;
+mod quoted;
 mod redact;
+mod refused;
 mod render;
+mod session_statement;
 pub mod statement;
+mod tokens;
+mod wrapped;
 
 pub use deep::with_deep_stack;
 pub use fingerprint::fingerprint;

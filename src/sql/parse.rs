@@ -1,25 +1,30 @@
 //! Text to statements.
 
 use sqlparser::ast;
-use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
+use sqlparser::tokenizer::Token;
 
 use super::deep::with_deep_stack;
+use super::depth;
+use super::dialect::Postgres;
+use super::lex::{Lexeme, lex};
 use super::limits::{SqlError, TextLimits};
+use super::phrase::{Phrase, syntax_at};
+use super::refused;
+use super::session_statement::session_statement;
 use super::statement::{Parsed, Refused, Statement};
+use super::tokens::tokens;
+use super::wrapped;
 
-/// Splits the text at its top-level semicolons and parses each statement.
+/// Splits the text at its top-level semicolons and parses each statement. A text without any is one [`Statement::Empty`].
 pub fn parse(text: &str, limits: &TextLimits) -> Result<Vec<Parsed>, SqlError> {
+    let lexemes = lex(text, limits)?;
     with_deep_stack(|| {
         let mut parsed = Vec::new();
-        let mut parser = parser(text, limits)?;
-        let statements = parser.parse_statements().map_err(|error| syntax(&error))?;
-        for statement in statements {
-            let statement = match statement {
-                ast::Statement::Query(query) => Statement::Query(query),
-                _ => Statement::Refused(Refused { what: "this statement".to_owned(), hint: None }),
-            };
-            parsed.push(Parsed { text: text.trim().to_owned(), offset: 0, statement, query_text: None });
+        for part in split(&lexemes) {
+            if !part.is_empty() {
+                parsed.push(statement(text, part, limits)?);
+            }
         }
         if parsed.is_empty() {
             parsed.push(Parsed { text: String::new(), offset: 0, statement: Statement::Empty, query_text: None });
@@ -30,22 +35,176 @@ pub fn parse(text: &str, limits: &TextLimits) -> Result<Vec<Parsed>, SqlError> {
 
 /// Parses a text that is one expression, whole: a mask, a row filter.
 pub fn parse_expression(text: &str) -> Result<ast::Expr, SqlError> {
-    with_deep_stack(|| {
-        let mut parser = parser(text, &TextLimits::default())?;
-        let expr = parser.parse_expr().map_err(|error| syntax(&error))?;
-        parser.expect_token(&sqlparser::tokenizer::Token::EOF).map_err(|error| syntax(&error))?;
-        Ok(expr)
+    let limits = TextLimits { max_bytes: 64 * 1024, max_tokens: 5_000, max_depth: 100 };
+    let lexemes = lex(text, &limits)?;
+    let phrase = Phrase::new(text, &lexemes, text.chars().count() + 1, limits.max_depth);
+    if lexemes.iter().any(|lexeme| lexeme.is_sign(";")) {
+        return Err(SqlError::syntax("an expression holds no \";\"", 1));
+    }
+    with_deep_stack(|| through_sqlparser(&phrase, &lexemes, |parser| parser.parse_expr()))
+}
+
+/// The statements between semicolons. The body of CREATE FUNCTION … BEGIN ATOMIC holds some of its own, and so do the
+/// parentheses of CREATE RULE.
+fn split(lexemes: &[Lexeme]) -> Vec<&[Lexeme]> {
+    let mut parts = Vec::new();
+    let mut rest = lexemes;
+    while !rest.is_empty() {
+        let mut depth = 0usize;
+        let creates = rest.first().is_some_and(|first| first.is_word("create"));
+        let mut atomic = false;
+        let mut end = rest.len();
+        for (at, lexeme) in rest.iter().enumerate() {
+            if lexeme.is_sign("(") {
+                depth += 1;
+            } else if lexeme.is_sign(")") {
+                depth = depth.saturating_sub(1);
+            } else if creates && lexeme.is_word("begin") {
+                atomic |= rest.get(at + 1).is_some_and(|next| next.is_word("atomic"));
+            } else if lexeme.is_sign(";") && (!creates || depth == 0) && !atomic {
+                end = at;
+                break;
+            }
+        }
+        let (part, tail) = rest.split_at(end);
+        parts.push(part);
+        rest = tail.get(1..).unwrap_or_default();
+    }
+    parts
+}
+
+fn statement(text: &str, lexemes: &[Lexeme], limits: &TextLimits) -> Result<Parsed, SqlError> {
+    let (Some(first), Some(last)) = (lexemes.first(), lexemes.last()) else {
+        return Ok(Parsed { text: String::new(), offset: 0, statement: Statement::Empty, query_text: None });
+    };
+    let own = text.get(first.start..last.end).unwrap_or_default();
+    let end = first.position + own.chars().count();
+    let mut phrase = Phrase::new(text, lexemes, end, limits.max_depth);
+    let (statement, query) = classify(&mut phrase)?;
+    let query_text = query.and_then(|inner: &[Lexeme]| {
+        let (from, to) = (inner.first()?, inner.last()?);
+        Some(from.start.checked_sub(first.start)?..to.end.checked_sub(first.start)?)
+    });
+    Ok(Parsed { text: own.to_owned(), offset: first.position - 1, statement, query_text })
+}
+
+/// What a statement is, and which of its lexemes are an inner query.
+type Classified<'a> = (Statement, Option<&'a [Lexeme]>);
+
+fn classify<'a>(phrase: &mut Phrase<'a>) -> Result<Classified<'a>, SqlError> {
+    if let Some(refused) = refused::by_first_words(phrase.rest()) {
+        return Ok((Statement::Refused(refused), None));
+    }
+    if begins_query(phrase.rest()) {
+        return Ok(match query(phrase, phrase.rest())? {
+            Found::Query(query) => (Statement::Query(query), None),
+            Found::Refused(refused) => (Statement::Refused(refused), None),
+        });
+    }
+    let word = phrase.peek().and_then(Lexeme::word).unwrap_or_default();
+    match word.as_str() {
+        "explain" => wrapped::explain(phrase),
+        "copy" => wrapped::copy(phrase),
+        "prepare" => wrapped::prepare(phrase),
+        "execute" => wrapped::execute(phrase),
+        "declare" => wrapped::declare(phrase),
+        _ => Ok((session_statement(phrase)?, None)),
+    }
+}
+
+/// A query, or why there is none.
+pub(super) enum Found {
+    /// SELECT, VALUES, TABLE, WITH.
+    Query(Box<ast::Query>),
+    /// It changes or locks something.
+    Refused(Refused),
+}
+
+/// Whether the lexemes begin a query.
+pub(super) fn begins_query(lexemes: &[Lexeme]) -> bool {
+    lexemes.first().is_some_and(|first| {
+        first.is_sign("(") || ["select", "values", "table", "with"].iter().any(|word| first.is_word(word))
     })
 }
 
-fn parser<'a>(text: &str, limits: &TextLimits) -> Result<Parser<'a>, SqlError> {
-    Parser::new(&PostgreSqlDialect {})
-        .with_options(ParserOptions::new().with_unescape(false))
-        .with_recursion_limit(limits.max_depth)
-        .try_with_sql(text)
-        .map_err(|error| syntax(&error))
+/// Parses lexemes that are one query, whole.
+pub(super) fn query(phrase: &Phrase<'_>, lexemes: &[Lexeme]) -> Result<Found, SqlError> {
+    if let Some(refused) = refused::inside_query(lexemes) {
+        return Ok(Found::Refused(refused));
+    }
+    if !begins_query(lexemes) {
+        return Err(syntax_at(phrase.text, lexemes.first(), phrase.end_position()));
+    }
+    let query = through_sqlparser(phrase, lexemes, |parser| parser.parse_query())?;
+    let what = match query.body.as_ref() {
+        ast::SetExpr::Insert(_) => "INSERT",
+        ast::SetExpr::Update(_) => "UPDATE",
+        ast::SetExpr::Delete(_) => "DELETE",
+        ast::SetExpr::Merge(_) => "MERGE",
+        ast::SetExpr::Select(_)
+        | ast::SetExpr::Query(_)
+        | ast::SetExpr::SetOperation { .. }
+        | ast::SetExpr::Values(_)
+        | ast::SetExpr::Table(_) => return Ok(Found::Query(query)),
+    };
+    Ok(Found::Refused(Refused::new(what, None)))
 }
 
-fn syntax(error: &ParserError) -> SqlError {
-    SqlError::Syntax { message: error.to_string(), hint: None, position: None }
+/// Hands lexemes to sqlparser; all of them must be taken.
+pub(super) fn through_sqlparser<T>(
+    phrase: &Phrase<'_>,
+    lexemes: &[Lexeme],
+    read: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+) -> Result<T, SqlError> {
+    depth::bounded(lexemes, phrase.max_depth)?;
+    let tokens = tokens(lexemes)?;
+    let dialect = Postgres::new(tokens.len());
+    let mut parser = Parser::new(&dialect)
+        .with_options(ParserOptions::new().with_unescape(false).with_trailing_commas(false))
+        .with_recursion_limit(phrase.max_depth * 2 + 50)
+        .with_tokens_with_locations(tokens);
+    let read = read(&mut parser).and_then(|tree| match &parser.peek_token_ref().token {
+        Token::EOF => Ok(tree),
+        _ => parser.expected_ref("the end of the statement", parser.peek_token_ref()),
+    });
+    let error = match read {
+        Ok(tree) => return Ok(tree),
+        Err(error) => error,
+    };
+    let message = match error {
+        ParserError::RecursionLimitExceeded if dialect.exhausted() => {
+            return Err(SqlError::TooDeep {
+                message: "statement is too complex: parsing it takes too many steps".to_owned(),
+                hint: "Write nested sub-selects as common table expressions (WITH).".to_owned(),
+            });
+        }
+        ParserError::RecursionLimitExceeded => return Err(SqlError::too_deep(phrase.max_depth)),
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
+    };
+    let at = location(&message)
+        .or_else(|| Some(parser.peek_token_ref().span.start.column as usize))
+        .and_then(|position| lexemes.iter().find(|lexeme| lexeme.position == position));
+    Err(syntax_at(phrase.text, at, lexemes_end(phrase, lexemes)).with_hint(hint(&message)))
 }
+
+/// Character position behind the last lexeme.
+fn lexemes_end(phrase: &Phrase<'_>, lexemes: &[Lexeme]) -> usize {
+    lexemes.last().map_or(phrase.end_position(), |last| {
+        last.position + phrase.text.get(last.start..last.end).unwrap_or_default().chars().count()
+    })
+}
+
+/// The position at the end of sqlparser's messages: the column is the character position (see `tokens`).
+fn location(message: &str) -> Option<usize> {
+    message.rsplit_once("Column: ")?.1.trim().parse().ok().filter(|position| *position > 0)
+}
+
+/// What sqlparser had expected, as far as it says so in words for people.
+fn hint(message: &str) -> Option<String> {
+    let expected = message.rsplit_once("Expected: ")?.1.split(", found:").next()?;
+    Some(format!("Expected {expected} here. If Postgres accepts the statement, write this part in another form."))
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

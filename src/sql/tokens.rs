@@ -1,0 +1,434 @@
+//! Lexemes of one query as sqlparser's tokens: with Postgres' keywords only, and with the forms that sqlparser would misread
+//! written in the one that it reads right. Each of these means the same tree to Postgres (`sql::guard` asks it):
+//!
+//! | written | handed on |
+//! | --- | --- |
+//! | `TABLE t` | `SELECT * FROM t` |
+//! | `x ISNULL`, `x NOTNULL` | `x IS NULL`, `x IS NOT NULL` |
+//! | `LIMIT ALL` | `LIMIT NULL` |
+//! | `OFFSET n LIMIT m` | `LIMIT m OFFSET n` |
+//! | `trim(leading FROM x)` | `trim(leading x)` |
+//! | `type 'text'`, `interval(2) 'text'`, `N'text'` | `CAST('text' AS type)` |
+//! | `FOR READ ONLY` | nothing |
+//!
+//! A token's location is not a line and a column: the column is the character position in the client's text.
+
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
+
+use super::keywords::{Reserved, reserved};
+use super::lex::{Kind, Lexeme};
+use super::limits::SqlError;
+
+/// Types of Postgres that are no keywords there but have nodes of their own in the tree.
+const TYPE_WORDS: &[&str] = &[
+    "bool",
+    "bytea",
+    "date",
+    "float4",
+    "float8",
+    "int2",
+    "int4",
+    "int8",
+    "json",
+    "jsonb",
+    "regclass",
+    "timestamptz",
+    "timetz",
+    "tsquery",
+    "tsvector",
+    "uuid",
+    "varbit",
+];
+
+/// Keywords of Postgres that sqlparser takes for clauses of other systems.
+const FOREIGN_MEANING: &[&str] = &["cluster", "global", "match", "value", "version", "view"];
+
+/// Reserved words that stand nowhere in a query.
+const NOT_IN_QUERIES: &[&str] = &[
+    "analyse",
+    "analyze",
+    "check",
+    "column",
+    "constraint",
+    "create",
+    "default",
+    "deferrable",
+    "do",
+    "foreign",
+    "grant",
+    "initially",
+    "primary",
+    "references",
+    "returning",
+];
+
+/// The tokens of one query.
+pub(super) fn tokens(lexemes: &[Lexeme]) -> Result<Vec<TokenWithSpan>, SqlError> {
+    let ordered = limits_in_order(lexemes);
+    let lexemes = ordered.as_deref().unwrap_or(lexemes);
+    let mut writer = Writer { lexemes, at: 0, tokens: Vec::with_capacity(lexemes.len() + 8) };
+    while writer.at < lexemes.len() {
+        writer.step()?;
+    }
+    Ok(writer.tokens)
+}
+
+/// The lexemes with each `OFFSET n LIMIT m` turned round, the only order that is printed; `None`: there is none.
+fn limits_in_order(lexemes: &[Lexeme]) -> Option<Vec<Lexeme>> {
+    // For each open parenthesis an OFFSET, and the LIMIT behind it.
+    let mut levels: Vec<(Option<usize>, Option<usize>)> = vec![(None, None)];
+    let mut turns = Vec::new();
+    for (at, lexeme) in lexemes.iter().enumerate() {
+        let labelled =
+            at.checked_sub(1).and_then(|at| lexemes.get(at)).is_some_and(|l| l.is_word("as") || l.is_sign("."));
+        let is_any = |words: &[&str]| words.iter().any(|word| lexeme.is_word(word)) && !labelled;
+        let nested = levels.len() > 1;
+        let level = levels.last_mut()?;
+        if let (Some(offset), Some(limit)) = *level
+            && (lexeme.is_sign(")") || is_any(&["for", "fetch", "union", "except", "intersect", "offset"]))
+        {
+            turns.push((offset, limit, at));
+            *level = (None, None);
+        }
+        match &lexeme.kind {
+            Kind::Sign("(") => levels.push((None, None)),
+            Kind::Sign(")") if nested => {
+                levels.pop();
+            }
+            Kind::Word(_) if is_any(&["offset"]) => *level = (Some(at), None),
+            Kind::Word(_) if is_any(&["limit"]) && level.0.is_some() => level.1 = Some(at),
+            Kind::Word(_) if is_any(&["select", "union", "except", "intersect"]) => *level = (None, None),
+            _ => {}
+        }
+    }
+    if let Some((Some(offset), Some(limit))) = levels.first() {
+        turns.push((*offset, *limit, lexemes.len()));
+    }
+    if turns.is_empty() {
+        return None;
+    }
+    let mut ordered = lexemes.to_vec();
+    // Inner ones come first: they move within a range that an outer one moves as a whole.
+    for (offset, limit, end) in turns {
+        if let Some(range) = ordered.get_mut(offset..end) {
+            range.rotate_left(limit - offset);
+        }
+    }
+    Some(ordered)
+}
+
+struct Writer<'a> {
+    lexemes: &'a [Lexeme],
+    at: usize,
+    tokens: Vec<TokenWithSpan>,
+}
+
+impl Writer<'_> {
+    fn peek(&self, ahead: usize) -> Option<&Lexeme> {
+        self.lexemes.get(self.at + ahead)
+    }
+    fn previous(&self) -> Option<&Lexeme> {
+        self.lexemes.get(self.at.checked_sub(1)?)
+    }
+    fn next_is_word(&self, ahead: usize, word: &str) -> bool {
+        self.peek(ahead).is_some_and(|lexeme| lexeme.is_word(word))
+    }
+    fn next_is_sign(&self, ahead: usize, sign: &str) -> bool {
+        self.peek(ahead).is_some_and(|lexeme| lexeme.is_sign(sign))
+    }
+
+    fn step(&mut self) -> Result<(), SqlError> {
+        let Some(lexeme) = self.lexemes.get(self.at) else { return Ok(()) };
+        let labelled = self.previous().is_some_and(|before| before.is_word("as") || before.is_sign("."));
+        if let Kind::Word(word) = &lexeme.kind
+            && !labelled
+            && self.rewritten(&word.to_ascii_lowercase(), lexeme)?
+        {
+            return Ok(());
+        }
+        if matches!(lexeme.kind, Kind::Word(_) | Kind::Quoted(_)) && self.typed_literal(lexeme) {
+            return Ok(());
+        }
+        let dotted = self.previous().is_some_and(|before| before.is_sign("."));
+        match &lexeme.kind {
+            Kind::National(value) => self.cast(value, span(lexeme), |writer, span| {
+                for part in ["pg_catalog", ".", "bpchar"] {
+                    writer.push(if part == "." { Token::Period } else { Token::make_word(part, None) }, span);
+                }
+            }),
+            Kind::Text(_) if labelled => return Err(near(lexeme, "a string constant")),
+            kind => self.push(token(kind, dotted), span(lexeme)),
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn push(&mut self, token: Token, span: Span) {
+        self.tokens.push(TokenWithSpan { token, span });
+    }
+
+    fn push_words(&mut self, words: &[&str], span: Span) {
+        for word in words {
+            self.push(if *word == "*" { Token::Mul } else { Token::make_word(word, None) }, span);
+        }
+    }
+
+    /// `CAST('value' AS type)`, the type being written by `data_type`.
+    fn cast(&mut self, value: &str, span: Span, data_type: impl FnOnce(&mut Self, Span)) {
+        self.push_words(&["CAST"], span);
+        self.push(Token::LParen, span);
+        self.push(Token::SingleQuotedString(value.replace('\'', "''")), span);
+        self.push_words(&["AS"], span);
+        data_type(self, span);
+        self.push(Token::RParen, span);
+    }
+
+    /// Words that are handed on as something else. True when it did so.
+    fn rewritten(&mut self, word: &str, lexeme: &Lexeme) -> Result<bool, SqlError> {
+        let span = span(lexeme);
+        let called = self.next_is_sign(1, "(");
+        match word {
+            "table" if called => return Err(near(lexeme, "TABLE")),
+            "table" => self.push_words(&["SELECT", "*", "FROM"], span),
+            "isnull" if !called => self.push_words(&["IS", "NULL"], span),
+            "notnull" if !called => self.push_words(&["IS", "NOT", "NULL"], span),
+            "limit" if self.next_is_word(1, "all") => {
+                self.push_words(&["LIMIT", "NULL"], span);
+                self.at += 1;
+            }
+            "for" if self.next_is_word(1, "read") && self.next_is_word(2, "only") => self.at += 2,
+            "from" if self.trims() => {}
+            "interval" if called => return Ok(self.interval(span)),
+            "only" if !self.previous().is_some_and(|before| before.is_word("row") || before.is_word("rows")) => {
+                return Err(unsupported(lexeme, "ONLY", "Leave out ONLY: a data product has no children."));
+            }
+            "grouping" if self.next_is_word(1, "sets") => {
+                self.grouping_sets()?;
+                return Ok(false);
+            }
+            _ if NOT_IN_QUERIES.contains(&word) => return Err(near(lexeme, word)),
+            _ => return Ok(false),
+        }
+        self.at += 1;
+        Ok(true)
+    }
+
+    /// Whether the FROM that stands here is the empty one of `trim(leading FROM x)`.
+    fn trims(&self) -> bool {
+        let before = |back: usize| self.at.checked_sub(back).and_then(|at| self.lexemes.get(at));
+        let side = before(1).is_some_and(|side| ["both", "leading", "trailing"].iter().any(|word| side.is_word(word)));
+        let open = if side { 2 } else { 1 };
+        before(open).is_some_and(|open| open.is_sign("(")) && before(open + 1).is_some_and(|trim| trim.is_word("trim"))
+    }
+
+    /// `interval(2) 'text'`: sqlparser would lose the precision.
+    fn interval(&mut self, span: Span) -> bool {
+        let (Some(digits), Some(value)) = (self.peek(2), self.peek(4)) else { return false };
+        let (Kind::Number(digits), Kind::Text(value)) = (&digits.kind, &value.kind) else { return false };
+        if !self.next_is_sign(3, ")") {
+            return false;
+        }
+        let (digits, value) = (digits.clone(), value.clone());
+        self.cast(&value, span, |writer, span| {
+            writer.push_words(&["INTERVAL"], span);
+            writer.push(Token::LParen, span);
+            writer.push(Token::Number(digits, false), span);
+            writer.push(Token::RParen, span);
+        });
+        self.at += 5;
+        true
+    }
+
+    /// Sets in one another: sqlparser would take the inner ROLLUP for a function.
+    fn grouping_sets(&self) -> Result<(), SqlError> {
+        let mut depth = 0usize;
+        for (ahead, lexeme) in self.lexemes.iter().enumerate().skip(self.at + 2) {
+            match &lexeme.kind {
+                Kind::Sign("(") => depth += 1,
+                Kind::Sign(")") => depth = depth.saturating_sub(1),
+                Kind::Word(word)
+                    if ["rollup", "cube", "grouping"].iter().any(|set| word.eq_ignore_ascii_case(set))
+                        && self
+                            .lexemes
+                            .get(ahead + 1)
+                            .is_some_and(|next| next.is_sign("(") || next.is_word("sets")) =>
+                {
+                    let hint = "Write the sets out: GROUPING SETS ((a, b), (a), ()).";
+                    return Err(unsupported(lexeme, "ROLLUP, CUBE or GROUPING SETS inside of GROUPING SETS", hint));
+                }
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// `type 'text'` with a type's name of any length. True when it was one.
+    fn typed_literal(&mut self, lexeme: &Lexeme) -> bool {
+        if self.previous().is_some_and(|before| before.is_sign(".")) {
+            return false;
+        }
+        let mut length = 1;
+        while self.next_is_sign(length, ".")
+            && self.peek(length + 1).is_some_and(|part| matches!(part.kind, Kind::Word(_) | Kind::Quoted(_)))
+        {
+            length += 2;
+        }
+        let Some(Kind::Text(value)) = self.peek(length).map(|behind| &behind.kind) else { return false };
+        let names_a_type = match &lexeme.kind {
+            Kind::Word(word) if length == 1 => {
+                let word = word.to_ascii_lowercase();
+                reserved(&word).is_none() || matches!(word.as_str(), "text" | "name" | "xml")
+            }
+            Kind::Word(word) => !matches!(reserved(&word.to_ascii_lowercase()), Some(Reserved::Fully)),
+            _ => true,
+        };
+        if !names_a_type {
+            return false;
+        }
+        let value = value.clone();
+        let lexemes = self.lexemes;
+        let name = lexemes.get(self.at..self.at + length).unwrap_or_default();
+        self.cast(&value, span(lexeme), |writer, span| {
+            for (n, part) in name.iter().enumerate() {
+                writer.push(token(&part.kind, n > 0), span);
+            }
+        });
+        self.at += length + 1;
+        true
+    }
+}
+
+fn span(lexeme: &Lexeme) -> Span {
+    let at = |position: usize| Location { line: 1, column: position as u64 };
+    Span { start: at(lexeme.position), end: at(lexeme.position + lexeme.end - lexeme.start) }
+}
+
+fn near(lexeme: &Lexeme, what: &str) -> SqlError {
+    SqlError::syntax(format!("syntax error at or near {}", what.to_uppercase()), lexeme.position)
+}
+
+fn unsupported(lexeme: &Lexeme, what: &str, hint: &str) -> SqlError {
+    SqlError::Syntax {
+        message: format!("{what} is not supported by pgveil"),
+        hint: Some(hint.to_owned()),
+        position: Some(lexeme.position),
+    }
+}
+
+/// One lexeme. In the tree quoted text is verbatim: its quotes stay doubled, so that it prints as what it is.
+fn token(kind: &Kind, dotted: bool) -> Token {
+    match kind {
+        Kind::Word(word) => {
+            Token::Word(Word { value: word.clone(), quote_style: None, keyword: keyword(word, dotted) })
+        }
+        Kind::Quoted(name) => {
+            Token::Word(Word { value: name.replace('"', "\"\""), quote_style: Some('"'), keyword: Keyword::NoKeyword })
+        }
+        Kind::Text(value) | Kind::National(value) => Token::SingleQuotedString(value.replace('\'', "''")),
+        Kind::Bits(digits) => Token::SingleQuotedByteStringLiteral(digits.clone()),
+        Kind::Hex(digits) => Token::HexStringLiteral(digits.clone()),
+        Kind::Number(number) => Token::Number(number.clone(), false),
+        Kind::Parameter(parameter) => Token::Placeholder(parameter.clone()),
+        Kind::Sign(sign) => sign_token(sign),
+        Kind::Operator(operator) => operator_token(operator),
+    }
+}
+
+/// Postgres' keywords, and the types among sqlparser's; every other word is a name.
+fn keyword(word: &str, dotted: bool) -> Keyword {
+    let lower = word.to_ascii_lowercase();
+    let meant = reserved(&lower).is_some() && !FOREIGN_MEANING.contains(&lower.as_str());
+    if dotted || !(meant || TYPE_WORDS.contains(&lower.as_str()) || lower == "bernoulli") {
+        return Keyword::NoKeyword;
+    }
+    match Token::make_word(word, None) {
+        Token::Word(word) => word.keyword,
+        _ => Keyword::NoKeyword,
+    }
+}
+
+fn sign_token(sign: &str) -> Token {
+    match sign {
+        "(" => Token::LParen,
+        ")" => Token::RParen,
+        "[" => Token::LBracket,
+        "]" => Token::RBracket,
+        "," => Token::Comma,
+        ";" => Token::SemiColon,
+        "." => Token::Period,
+        ":" => Token::Colon,
+        "::" => Token::DoubleColon,
+        ":=" => Token::Assignment,
+        _ => Token::RArrow,
+    }
+}
+
+fn operator_token(operator: &str) -> Token {
+    match operator {
+        "=" => Token::Eq,
+        "<>" => Token::Neq,
+        "<" => Token::Lt,
+        ">" => Token::Gt,
+        "<=" => Token::LtEq,
+        ">=" => Token::GtEq,
+        "+" => Token::Plus,
+        "-" => Token::Minus,
+        "*" => Token::Mul,
+        "/" => Token::Div,
+        "%" => Token::Mod,
+        "^" => Token::Caret,
+        "||" => Token::StringConcat,
+        "|" => Token::Pipe,
+        "&" => Token::Ampersand,
+        "#" => Token::Sharp,
+        "~" => Token::Tilde,
+        "<<" => Token::ShiftLeft,
+        ">>" => Token::ShiftRight,
+        "~*" => Token::TildeAsterisk,
+        "!~" => Token::ExclamationMarkTilde,
+        "!~*" => Token::ExclamationMarkTildeAsterisk,
+        "~~" => Token::DoubleTilde,
+        "~~*" => Token::DoubleTildeAsterisk,
+        "!~~" => Token::ExclamationMarkDoubleTilde,
+        "!~~*" => Token::ExclamationMarkDoubleTildeAsterisk,
+        "&&" => Token::Overlap,
+        "!!" => Token::DoubleExclamationMark,
+        "@" => Token::AtSign,
+        "^@" => Token::CaretAt,
+        "|/" => Token::PGSquareRoot,
+        "||/" => Token::PGCubeRoot,
+        "->" => Token::Arrow,
+        "->>" => Token::LongArrow,
+        "#>" => Token::HashArrow,
+        "#>>" => Token::HashLongArrow,
+        "@>" => Token::AtArrow,
+        "<@" => Token::ArrowAt,
+        "#-" => Token::HashMinus,
+        "@?" => Token::AtQuestion,
+        "@@" => Token::AtAt,
+        "?" => Token::Question,
+        "?&" => Token::QuestionAnd,
+        "?|" => Token::QuestionPipe,
+        "@-@" => Token::AtDashAt,
+        "?-" => Token::QuestionMarkDash,
+        "##" => Token::DoubleSharp,
+        "&<" => Token::AmpersandLeftAngleBracket,
+        "&>" => Token::AmpersandRightAngleBracket,
+        "&<|" => Token::AmpersandLeftAngleBracketVerticalBar,
+        "|&>" => Token::VerticalBarAmpersandRightAngleBracket,
+        "<->" => Token::TwoWayArrow,
+        "<^" => Token::LeftAngleBracketCaret,
+        ">^" => Token::RightAngleBracketCaret,
+        "?#" => Token::QuestionMarkSharp,
+        "?-|" => Token::QuestionMarkDashVerticalBar,
+        "?||" => Token::QuestionMarkDoubleVerticalBar,
+        "~=" => Token::TildeEqual,
+        "<<|" => Token::ShiftLeftVerticalBar,
+        "|>>" => Token::VerticalBarShiftRight,
+        other => Token::CustomBinaryOperator(other.to_owned()),
+    }
+}
