@@ -17,6 +17,8 @@ mod refusal;
 pub mod settings;
 pub mod snapshot;
 pub mod subject;
+#[cfg(test)]
+mod testing;
 pub mod types;
 pub mod view;
 
