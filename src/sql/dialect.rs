@@ -8,7 +8,7 @@ use sqlparser::ast::{Expr, Function, FunctionArguments, Ident, ObjectName, Unary
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 /// What binds looser than a cast or a subscript and tighter than everything else.
 const UNARY_SIGN: u8 = 125;
@@ -78,6 +78,18 @@ fn bare_function(parser: &Parser<'_>) -> Option<Ident> {
     plain.then(|| word.to_ident(token.span))
 }
 
+fn is_values(token: &TokenWithSpan) -> bool {
+    matches!(&token.token, Token::Word(word) if word.keyword == Keyword::VALUES)
+}
+
+/// `(VALUES …)` as an expression, which sqlparser takes for a function.
+fn values(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
+    parser.expect_token(&Token::LParen)?;
+    let query = parser.parse_query()?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::Subquery(query))
+}
+
 impl Dialect for Postgres {
     fn dialect(&self) -> TypeId {
         self.inner.dialect()
@@ -89,6 +101,9 @@ impl Dialect for Postgres {
         if left == 0 {
             // The one error that no speculation swallows.
             return Some(Err(ParserError::RecursionLimitExceeded));
+        }
+        if parser.peek_token_ref().token == Token::LParen && is_values(parser.peek_nth_token_ref(1)) {
+            return Some(values(parser));
         }
         if let Some(name) = bare_function(parser) {
             parser.advance_token();
@@ -106,12 +121,7 @@ impl Dialect for Postgres {
         self.unary(parser)
     }
 
-    fn parse_infix(
-        &self,
-        parser: &mut Parser<'_>,
-        left: &Expr,
-        _precedence: u8,
-    ) -> Option<Result<Expr, ParserError>> {
+    fn parse_infix(&self, parser: &mut Parser<'_>, left: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
         // A collation of a collation means nothing, and a chain of them would be copied at each link.
         if matches!(left, Expr::Collate { .. }) || !parser.parse_keyword(Keyword::COLLATE) {
             return None;

@@ -96,6 +96,19 @@ pub(super) fn lex(text: &str, limits: &TextLimits) -> Result<Vec<Lexeme>, SqlErr
     Ok(lexemes)
 }
 
+/// Reads as much of a text as can be read, without limits; whether that was all of it.
+pub(super) fn lex_as_far_as_possible(text: &str) -> (Vec<Lexeme>, bool) {
+    let mut scanner = Scanner { text, at: 0, counted: 0, characters: 0 };
+    let mut lexemes = Vec::new();
+    loop {
+        match scanner.next() {
+            Ok(Some(lexeme)) => lexemes.push(lexeme),
+            Ok(None) => return (lexemes, true),
+            Err(_) => return (lexemes, false),
+        }
+    }
+}
+
 /// Where the scanner is in the text.
 pub(super) struct Scanner<'a> {
     pub(super) text: &'a str,

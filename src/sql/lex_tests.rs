@@ -130,11 +130,65 @@ fn limits_are_kept() {
     let limits = TextLimits { max_bytes: 20, max_tokens: 5, max_depth: 2 };
     assert!(matches!(lex("select 1, 2, 3, 4, 5, 6", &limits), Err(SqlError::TooLarge { .. })));
     assert!(matches!(lex("a b c d e f", &limits), Err(SqlError::TooLarge { .. })));
-    assert!(matches!(lex("((1", &limits), Ok(_)));
+    assert!(lex("((1", &limits).is_ok());
     assert!(matches!(lex("(((1", &limits), Err(SqlError::TooDeep { .. })));
 }
 
 #[test]
 fn no_break_space_is_part_of_a_name() {
     assert_eq!(one("a\u{a0}b"), Kind::Word("a\u{a0}b".to_owned()));
+}
+
+/// Postgres' own scanner is asked where words and signs begin and end.
+#[cfg(feature = "second-parser")]
+mod against_postgres {
+    use pg_query::protobuf::Token;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// `None`: Postgres' scanner does not take the text.
+    fn scanned(text: &str) -> Option<Vec<(usize, usize)>> {
+        let tokens = pg_query::scan(text).ok()?.tokens;
+        let is_comment = |token: i32| token == Token::SqlComment as i32 || token == Token::CComment as i32;
+        Some(tokens.iter().filter(|t| !is_comment(t.token)).map(|t| (t.start as usize, t.end as usize)).collect())
+    }
+
+    fn agree(text: &str) {
+        // Postgres' grammar, not its scanner, puts these together.
+        let lower = text.to_ascii_lowercase();
+        if lower.contains("u&") || lower.contains("n'") {
+            return;
+        }
+        let Ok(lexemes) = lex(text, &TextLimits::default()) else { return };
+        let own: Vec<(usize, usize)> = lexemes.iter().map(|lexeme| (lexeme.start, lexeme.end)).collect();
+        assert_eq!(Some(own), scanned(text), "{text:?}");
+    }
+
+    fn piece() -> impl Strategy<Value = String> {
+        const PIECES: &[&str] = &[
+            "a", "B", "1", "2.5", ".5", "1e5", "1.", "'x'", "''", "E'\\n'", "e'a\\'b'", "$$", "$q$", "$1", "\"x\"",
+            "\"", "'", "--", "/*", "*/", "\n", "\r", " ", "\t", "+", "-", "*", "/", "<", ">", "=", "~", "!", "@", "#",
+            "%", "^", "&", "|", "`", "?", "(", ")", "[", "]", ",", ";", ":", ".", "::", ":=", "=>", "..", "b'01'",
+            "x'ff'", "é", "\u{a0}", "_", "$", "e", "x",
+        ];
+        prop_oneof![12 => proptest::sample::select(PIECES).prop_map(str::to_owned), 1 => "\\PC{0,3}"]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn words_and_signs_end_where_postgres_says(pieces in prop::collection::vec(piece(), 0..14)) {
+            agree(&pieces.concat());
+        }
+    }
+
+    #[test]
+    fn on_the_corpus_too() {
+        for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus")).unwrap() {
+            for text in std::fs::read_to_string(file.unwrap().path()).unwrap().split(";\n") {
+                agree(text);
+            }
+        }
+    }
 }

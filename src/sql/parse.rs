@@ -5,6 +5,7 @@ use sqlparser::parser::{Parser, ParserError, ParserOptions};
 use sqlparser::tokenizer::Token;
 
 use super::deep::with_deep_stack;
+use super::depth;
 use super::dialect::Postgres;
 use super::lex::{Lexeme, lex};
 use super::limits::{SqlError, TextLimits};
@@ -155,6 +156,7 @@ pub(super) fn through_sqlparser<T>(
     lexemes: &[Lexeme],
     read: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
 ) -> Result<T, SqlError> {
+    depth::bounded(lexemes, phrase.max_depth)?;
     let tokens = tokens(lexemes)?;
     let dialect = Postgres::new(tokens.len());
     let mut parser = Parser::new(&dialect)
@@ -202,3 +204,7 @@ fn hint(message: &str) -> Option<String> {
     let expected = message.rsplit_once("Expected: ")?.1.split(", found:").next()?;
     Some(format!("Expected {expected} here. If Postgres accepts the statement, write this part in another form."))
 }
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

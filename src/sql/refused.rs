@@ -23,8 +23,12 @@ pub(super) fn by_first_words(lexemes: &[Lexeme]) -> Option<Refused> {
         ["insert" | "update" | "delete" | "merge" | "truncate" | "call", ..] => (upper(&words, 1), Some(READ_ONLY)),
         ["do", ..] => ("DO".to_owned(), Some("Write the statement without a procedural block.")),
         ["create" | "alter" | "drop", ..] => (definition(&words), definition_hint(&words)),
-        ["grant" | "revoke", ..] => (upper(&words, 1), Some("Access is granted in pgveil's policy, by its administrators.")),
-        ["listen" | "notify", ..] => (upper(&words, 1), Some("Ask for the data again in place of waiting for a notification.")),
+        ["grant" | "revoke", ..] => {
+            (upper(&words, 1), Some("Access is granted in pgveil's policy, by its administrators."))
+        }
+        ["listen" | "notify", ..] => {
+            (upper(&words, 1), Some("Ask for the data again in place of waiting for a notification."))
+        }
         ["lock", ..] => ("LOCK TABLE".to_owned(), Some(NO_LOCKS)),
         ["vacuum" | "reindex" | "cluster" | "checkpoint" | "load", ..] => (upper(&words, 1), Some(READ_ONLY)),
         ["analyze" | "analyse", ..] => ("ANALYZE".to_owned(), Some(READ_ONLY)),
@@ -37,9 +41,10 @@ pub(super) fn by_first_words(lexemes: &[Lexeme]) -> Option<Refused> {
         ["commit", "prepared", ..] => ("COMMIT PREPARED".to_owned(), Some("Use COMMIT.")),
         ["rollback", "prepared", ..] => ("ROLLBACK PREPARED".to_owned(), Some("Use ROLLBACK.")),
         ["set", "constraints", ..] => ("SET CONSTRAINTS".to_owned(), Some(READ_ONLY)),
-        ["set", "transaction", "snapshot", ..] => {
-            ("SET TRANSACTION SNAPSHOT".to_owned(), Some("Use one transaction for statements that must see the same data."))
-        }
+        ["set", "transaction", "snapshot", ..] => (
+            "SET TRANSACTION SNAPSHOT".to_owned(),
+            Some("Use one transaction for statements that must see the same data."),
+        ),
         _ => return None,
     };
     Some(Refused::new(what, hint))
@@ -52,8 +57,19 @@ fn upper(words: &[&str], count: usize) -> String {
 /// `CREATE OR REPLACE TEMP VIEW …` is `CREATE VIEW`.
 fn definition(words: &[&str]) -> String {
     const SKIPPED: &[&str] = &[
-        "or", "replace", "global", "local", "temp", "temporary", "unlogged", "unique", "recursive", "trusted",
-        "procedural", "constraint", "default",
+        "or",
+        "replace",
+        "global",
+        "local",
+        "temp",
+        "temporary",
+        "unlogged",
+        "unique",
+        "recursive",
+        "trusted",
+        "procedural",
+        "constraint",
+        "default",
     ];
     const OBJECTS: &[&[&str]] = &[
         &["foreign", "data", "wrapper"],

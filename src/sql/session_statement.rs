@@ -137,7 +137,8 @@ fn set(phrase: &mut Phrase<'_>) -> Result<Statement, SqlError> {
         return Ok(Statement::Session(Session::SetCharacteristics(modes)));
     }
     // `session` alone may also be the first part of a name, as in `SET session.x = 1`.
-    let session = !local && phrase.rest().get(1).is_some_and(|next| !is_assignment(&next.kind)) && phrase.word("session");
+    let session =
+        !local && phrase.rest().get(1).is_some_and(|next| !is_assignment(&next.kind)) && phrase.word("session");
     if phrase.word("transaction") {
         let modes = modes(phrase, false)?;
         phrase.done()?;
@@ -204,7 +205,10 @@ fn authorization(phrase: &mut Phrase<'_>, what: &str, harmless: &str) -> Result<
         _ => return Err(phrase.unexpected()),
     }
     phrase.done()?;
-    Ok(Statement::Refused(Refused::new(what, Some("Log in as the user whose rights you need; roles come from pgveil's policy."))))
+    Ok(Statement::Refused(Refused::new(
+        what,
+        Some("Log in as the user whose rights you need; roles come from pgveil's policy."),
+    )))
 }
 
 fn time_zone(phrase: &mut Phrase<'_>, local: bool) -> Result<Session, SqlError> {

@@ -16,6 +16,18 @@ pub struct Parsed {
     pub query_text: Option<std::ops::Range<usize>>,
 }
 
+/// A long chain of operators nests deeply, and so does its drop.
+impl Drop for Parsed {
+    fn drop(&mut self) {
+        // Each level of a tree takes at least one character.
+        const HARMLESS: usize = 512;
+        if self.text.len() > HARMLESS {
+            let statement = std::mem::replace(&mut self.statement, Statement::Empty);
+            super::with_deep_stack(|| drop(statement));
+        }
+    }
+}
+
 /// A statement, classified. Names are exact (folded, undoubled, truncated).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statement {

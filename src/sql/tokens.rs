@@ -6,7 +6,10 @@
 //! | `TABLE t` | `SELECT * FROM t` |
 //! | `x ISNULL`, `x NOTNULL` | `x IS NULL`, `x IS NOT NULL` |
 //! | `LIMIT ALL` | `LIMIT NULL` |
+//! | `OFFSET n LIMIT m` | `LIMIT m OFFSET n` |
+//! | `trim(leading FROM x)` | `trim(leading x)` |
 //! | `type 'text'`, `interval(2) 'text'`, `N'text'` | `CAST('text' AS type)` |
+//! | `'1 day'::interval PRECEDING`, `'x' PRECEDING` | `CAST('1 day' AS interval) PRECEDING`, `('x') PRECEDING` |
 //! | `FOR READ ONLY` | nothing |
 //!
 //! A token's location is not a line and a column: the column is the character position in the client's text.
@@ -18,13 +21,25 @@ use super::keywords::{Reserved, reserved};
 use super::lex::{Kind, Lexeme};
 use super::limits::SqlError;
 
-/// How deep a tree of flat operators may become: `a OR b OR …` nests as deep as it is long.
-pub(super) const MAX_CHAIN: usize = 20_000;
-
 /// Types of Postgres that are no keywords there but have nodes of their own in the tree.
 const TYPE_WORDS: &[&str] = &[
-    "bool", "bytea", "date", "float4", "float8", "int2", "int4", "int8", "json", "jsonb", "regclass", "timestamptz",
-    "timetz", "tsquery", "tsvector", "uuid", "varbit",
+    "bool",
+    "bytea",
+    "date",
+    "float4",
+    "float8",
+    "int2",
+    "int4",
+    "int8",
+    "json",
+    "jsonb",
+    "regclass",
+    "timestamptz",
+    "timetz",
+    "tsquery",
+    "tsvector",
+    "uuid",
+    "varbit",
 ];
 
 /// Keywords of Postgres that sqlparser takes for clauses of other systems.
@@ -32,13 +47,27 @@ const FOREIGN_MEANING: &[&str] = &["cluster", "global", "match", "value", "versi
 
 /// Reserved words that stand nowhere in a query.
 const NOT_IN_QUERIES: &[&str] = &[
-    "analyse", "analyze", "check", "column", "constraint", "create", "default", "deferrable", "do", "foreign", "grant",
-    "initially", "primary", "references", "returning",
+    "analyse",
+    "analyze",
+    "check",
+    "column",
+    "constraint",
+    "create",
+    "default",
+    "deferrable",
+    "do",
+    "foreign",
+    "grant",
+    "initially",
+    "primary",
+    "references",
+    "returning",
 ];
 
 /// The tokens of one query.
 pub(super) fn tokens(lexemes: &[Lexeme]) -> Result<Vec<TokenWithSpan>, SqlError> {
-    chains(lexemes)?;
+    let ordered = limits_in_order(lexemes);
+    let lexemes = ordered.as_deref().unwrap_or(lexemes);
     let mut writer = Writer { lexemes, at: 0, tokens: Vec::with_capacity(lexemes.len() + 8) };
     while writer.at < lexemes.len() {
         writer.step()?;
@@ -46,40 +75,48 @@ pub(super) fn tokens(lexemes: &[Lexeme]) -> Result<Vec<TokenWithSpan>, SqlError>
     Ok(writer.tokens)
 }
 
-/// Refuses what would become too deep a tree without a single parenthesis.
-fn chains(lexemes: &[Lexeme]) -> Result<(), SqlError> {
-    let mut open: Vec<usize> = Vec::new();
-    let (mut here, mut enclosing) = (0usize, 0usize);
-    for lexeme in lexemes {
+/// The lexemes with each `OFFSET n LIMIT m` turned round, the only order that is printed; `None`: there is none.
+fn limits_in_order(lexemes: &[Lexeme]) -> Option<Vec<Lexeme>> {
+    // For each open parenthesis an OFFSET, and the LIMIT behind it.
+    let mut levels: Vec<(Option<usize>, Option<usize>)> = vec![(None, None)];
+    let mut turns = Vec::new();
+    for (at, lexeme) in lexemes.iter().enumerate() {
+        let labelled =
+            at.checked_sub(1).and_then(|at| lexemes.get(at)).is_some_and(|l| l.is_word("as") || l.is_sign("."));
+        let is_any = |words: &[&str]| words.iter().any(|word| lexeme.is_word(word)) && !labelled;
+        let nested = levels.len() > 1;
+        let level = levels.last_mut()?;
+        if let (Some(offset), Some(limit)) = *level
+            && (lexeme.is_sign(")") || is_any(&["for", "fetch", "union", "except", "intersect", "offset"]))
+        {
+            turns.push((offset, limit, at));
+            *level = (None, None);
+        }
         match &lexeme.kind {
-            Kind::Sign("(" | "[") => {
-                open.push(here);
-                enclosing += here;
-                here = 0;
+            Kind::Sign("(") => levels.push((None, None)),
+            Kind::Sign(")") if nested => {
+                levels.pop();
             }
-            Kind::Sign(")" | "]") => {
-                here = open.pop().unwrap_or_default();
-                enclosing -= here;
-            }
-            Kind::Sign(",") => here = 0,
-            Kind::Operator(_) | Kind::Sign("::" | ".") => here += 1,
-            Kind::Word(word)
-                if ["and", "or", "not", "union", "except", "intersect", "is", "at", "join", "collate", "in", "like"]
-                    .iter()
-                    .any(|infix| word.eq_ignore_ascii_case(infix)) =>
-            {
-                here += 1;
-            }
+            Kind::Word(_) if is_any(&["offset"]) => *level = (Some(at), None),
+            Kind::Word(_) if is_any(&["limit"]) && level.0.is_some() => level.1 = Some(at),
+            Kind::Word(_) if is_any(&["select", "union", "except", "intersect"]) => *level = (None, None),
             _ => {}
         }
-        if enclosing + here > MAX_CHAIN {
-            return Err(SqlError::TooDeep {
-                message: format!("statement is too complex: it chains more than {MAX_CHAIN} operators"),
-                hint: "Write long chains of OR as IN (…) or = ANY (an array parameter).".to_owned(),
-            });
+    }
+    if let Some((Some(offset), Some(limit))) = levels.first() {
+        turns.push((*offset, *limit, lexemes.len()));
+    }
+    if turns.is_empty() {
+        return None;
+    }
+    let mut ordered = lexemes.to_vec();
+    // Inner ones come first: they move within a range that an outer one moves as a whole.
+    for (offset, limit, end) in turns {
+        if let Some(range) = ordered.get_mut(offset..end) {
+            range.rotate_left(limit - offset);
         }
     }
-    Ok(())
+    Some(ordered)
 }
 
 struct Writer<'a> {
@@ -121,7 +158,18 @@ impl Writer<'_> {
                     writer.push(if part == "." { Token::Period } else { Token::make_word(part, None) }, span);
                 }
             }),
-            Kind::Text(_) if labelled => return Err(near(lexeme, "a string constant")),
+            Kind::Text(value) if self.begins_bound() && self.next_is_bound(1) => {
+                let value = value.clone();
+                self.push(Token::LParen, span(lexeme));
+                self.push(token(&Kind::Text(value), false), span(lexeme));
+                self.push(Token::RParen, span(lexeme));
+            }
+            Kind::Text(value)
+                if self.begins_bound() && self.next_is_sign(1, "::") && self.cast_bound(value, span(lexeme)) =>
+            {
+                return Ok(());
+            }
+            Kind::Text(_) if labelled => return Err(near(lexeme)),
             kind => self.push(token(kind, dotted), span(lexeme)),
         }
         self.at += 1;
@@ -153,7 +201,7 @@ impl Writer<'_> {
         let span = span(lexeme);
         let called = self.next_is_sign(1, "(");
         match word {
-            "table" if called => return Err(near(lexeme, "TABLE")),
+            "table" if called => return Err(near(lexeme)),
             "table" => self.push_words(&["SELECT", "*", "FROM"], span),
             "isnull" if !called => self.push_words(&["IS", "NULL"], span),
             "notnull" if !called => self.push_words(&["IS", "NOT", "NULL"], span),
@@ -162,6 +210,7 @@ impl Writer<'_> {
                 self.at += 1;
             }
             "for" if self.next_is_word(1, "read") && self.next_is_word(2, "only") => self.at += 2,
+            "from" if self.trims() => {}
             "interval" if called => return Ok(self.interval(span)),
             "only" if !self.previous().is_some_and(|before| before.is_word("row") || before.is_word("rows")) => {
                 return Err(unsupported(lexeme, "ONLY", "Leave out ONLY: a data product has no children."));
@@ -170,11 +219,46 @@ impl Writer<'_> {
                 self.grouping_sets()?;
                 return Ok(false);
             }
-            _ if NOT_IN_QUERIES.contains(&word) => return Err(near(lexeme, word)),
+            _ if NOT_IN_QUERIES.contains(&word) => return Err(near(lexeme)),
             _ => return Ok(false),
         }
         self.at += 1;
         Ok(true)
+    }
+
+    /// Whether a bound of a window's frame may begin here.
+    fn begins_bound(&self) -> bool {
+        self.previous()
+            .is_some_and(|before| ["range", "rows", "groups", "between", "and"].iter().any(|word| before.is_word(word)))
+    }
+    fn next_is_bound(&self, ahead: usize) -> bool {
+        self.next_is_word(ahead, "preceding") || self.next_is_word(ahead, "following")
+    }
+
+    /// `'1 day'::interval PRECEDING`: sqlparser reads no cast behind a text there.
+    fn cast_bound(&mut self, value: &str, span: Span) -> bool {
+        const LONGEST_TYPE: usize = 6;
+        let Some(length) = (1..=LONGEST_TYPE).find(|length| self.next_is_bound(2 + length)) else { return false };
+        let name = self.lexemes.get(self.at + 2..self.at + 2 + length).unwrap_or_default();
+        if !name.iter().all(|part| matches!(part.kind, Kind::Word(_) | Kind::Quoted(_)) || part.is_sign(".")) {
+            return false;
+        }
+        self.cast(value, span, |writer, span| {
+            for (n, part) in name.iter().enumerate() {
+                let dotted = n.checked_sub(1).and_then(|n| name.get(n)).is_some_and(|before| before.is_sign("."));
+                writer.push(token(&part.kind, dotted), span);
+            }
+        });
+        self.at += 2 + length;
+        true
+    }
+
+    /// Whether the FROM that stands here is the empty one of `trim(leading FROM x)`.
+    fn trims(&self) -> bool {
+        let before = |back: usize| self.at.checked_sub(back).and_then(|at| self.lexemes.get(at));
+        let side = before(1).is_some_and(|side| ["both", "leading", "trailing"].iter().any(|word| side.is_word(word)));
+        let open = if side { 2 } else { 1 };
+        before(open).is_some_and(|open| open.is_sign("(")) && before(open + 1).is_some_and(|trim| trim.is_word("trim"))
     }
 
     /// `interval(2) 'text'`: sqlparser would lose the precision.
@@ -204,7 +288,10 @@ impl Writer<'_> {
                 Kind::Sign(")") => depth = depth.saturating_sub(1),
                 Kind::Word(word)
                     if ["rollup", "cube", "grouping"].iter().any(|set| word.eq_ignore_ascii_case(set))
-                        && self.lexemes.get(ahead + 1).is_some_and(|next| next.is_sign("(") || next.is_word("sets")) =>
+                        && self
+                            .lexemes
+                            .get(ahead + 1)
+                            .is_some_and(|next| next.is_sign("(") || next.is_word("sets")) =>
                 {
                     let hint = "Write the sets out: GROUPING SETS ((a, b), (a), ()).";
                     return Err(unsupported(lexeme, "ROLLUP, CUBE or GROUPING SETS inside of GROUPING SETS", hint));
@@ -259,8 +346,12 @@ fn span(lexeme: &Lexeme) -> Span {
     Span { start: at(lexeme.position), end: at(lexeme.position + lexeme.end - lexeme.start) }
 }
 
-fn near(lexeme: &Lexeme, what: &str) -> SqlError {
-    SqlError::syntax(format!("syntax error at or near {}", what.to_uppercase()), lexeme.position)
+fn near(lexeme: &Lexeme) -> SqlError {
+    let shown = match &lexeme.kind {
+        Kind::Word(word) => word.clone(),
+        other => token(other, false).to_string(),
+    };
+    SqlError::syntax(format!("syntax error at or near \"{shown}\""), lexeme.position)
 }
 
 fn unsupported(lexeme: &Lexeme, what: &str, hint: &str) -> SqlError {
@@ -274,12 +365,12 @@ fn unsupported(lexeme: &Lexeme, what: &str, hint: &str) -> SqlError {
 /// One lexeme. In the tree quoted text is verbatim: its quotes stay doubled, so that it prints as what it is.
 fn token(kind: &Kind, dotted: bool) -> Token {
     match kind {
-        Kind::Word(word) => Token::Word(Word { value: word.clone(), quote_style: None, keyword: keyword(word, dotted) }),
-        Kind::Quoted(name) => Token::Word(Word {
-            value: name.replace('"', "\"\""),
-            quote_style: Some('"'),
-            keyword: Keyword::NoKeyword,
-        }),
+        Kind::Word(word) => {
+            Token::Word(Word { value: word.clone(), quote_style: None, keyword: keyword(word, dotted) })
+        }
+        Kind::Quoted(name) => {
+            Token::Word(Word { value: name.replace('"', "\"\""), quote_style: Some('"'), keyword: Keyword::NoKeyword })
+        }
         Kind::Text(value) | Kind::National(value) => Token::SingleQuotedString(value.replace('\'', "''")),
         Kind::Bits(digits) => Token::SingleQuotedByteStringLiteral(digits.clone()),
         Kind::Hex(digits) => Token::HexStringLiteral(digits.clone()),

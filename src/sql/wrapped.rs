@@ -50,7 +50,8 @@ pub(super) fn explain<'a>(phrase: &mut Phrase<'a>) -> Result<Classified<'a>, Sql
     }
     let mut costs = true;
     let mut format = ExplainFormat::Text;
-    if phrase.peek().is_some_and(|open| open.is_sign("(")) && !begins_query(phrase.rest().get(1..).unwrap_or_default()) {
+    if phrase.peek().is_some_and(|open| open.is_sign("(")) && !begins_query(phrase.rest().get(1..).unwrap_or_default())
+    {
         phrase.skip(1);
         loop {
             let name = option_name(phrase)?;
@@ -75,14 +76,14 @@ pub(super) fn explain<'a>(phrase: &mut Phrase<'a>) -> Result<Classified<'a>, Sql
     inner(phrase, "EXPLAIN", |query| Statement::Explain(Explain { costs, format, query }))
 }
 
+/// The name of an option: any word, reserved or not.
 fn option_name(phrase: &mut Phrase<'_>) -> Result<String, SqlError> {
     match phrase.peek().and_then(Lexeme::word) {
-        // These two are reserved words, and option names nevertheless.
-        Some(word) if matches!(word.as_str(), "analyze" | "analyse" | "verbose" | "null") => {
+        Some(word) => {
             phrase.skip(1);
             Ok(word)
         }
-        _ => phrase.name(),
+        None => phrase.name(),
     }
 }
 
@@ -98,10 +99,7 @@ fn explain_format(phrase: &mut Phrase<'_>) -> Result<ExplainFormat, SqlError> {
         "json" => Ok(ExplainFormat::Json),
         "xml" => Ok(ExplainFormat::Xml),
         "yaml" => Ok(ExplainFormat::Yaml),
-        _ => Err(SqlError::syntax(
-            format!("unrecognized value for EXPLAIN option \"format\": \"{value}\""),
-            position,
-        )),
+        _ => Err(SqlError::syntax(format!("unrecognized value for EXPLAIN option \"format\": \"{value}\""), position)),
     }
 }
 
@@ -175,9 +173,7 @@ pub(super) fn declare<'a>(phrase: &mut Phrase<'a>) -> Result<Classified<'a>, Sql
         phrase.words(&["without", "hold"]);
     }
     phrase.expect("for")?;
-    inner(phrase, "DECLARE", |query| {
-        Statement::Declare(Declare { name, binary, insensitive, scroll, hold, query })
-    })
+    inner(phrase, "DECLARE", |query| Statement::Declare(Declare { name, binary, insensitive, scroll, hold, query }))
 }
 
 const COPY_HINT: &str = "Use COPY (query) TO STDOUT.";

@@ -1,0 +1,179 @@
+use super::super::statement::Statement;
+use super::super::{guard, prove, render};
+use super::*;
+
+fn all(text: &str) -> Result<Vec<Parsed>, SqlError> {
+    parse(text, &TextLimits::default())
+}
+
+/// What is printed of a text that both parsers agree on and that is proven.
+fn printed(text: &str) -> Result<String, String> {
+    let all = all(text).map_err(|error| error.to_string())?;
+    let [one] = all.as_slice() else { return Err(format!("{} statements", all.len())) };
+    guard::check(one).map_err(|error| error.to_string())?;
+    let print = render(&one.statement);
+    prove(&one.statement, &print).map_err(|error| error.to_string())?;
+    Ok(print)
+}
+
+#[test]
+fn texts_are_split_at_semicolons() {
+    let parsed = all(" SELECT 'a;b' ;; /* c;d */ SELECT $$;$$ ; é").unwrap_err();
+    assert!(matches!(parsed, SqlError::Syntax { position: Some(43), .. }), "{parsed:?}");
+    let parsed = all(" SELECT 'a;b' ;; /* c;d */ SELECT ';é', (1);\n\tSHOW x ; ").unwrap();
+    let texts: Vec<(&str, usize)> = parsed.iter().map(|one| (one.text.as_str(), one.offset)).collect();
+    assert_eq!(texts, [("SELECT 'a;b'", 1), ("SELECT ';é', (1)", 27), ("SHOW x", 46)]);
+    for empty in ["", " ", ";", " ;; ", "-- x", "/* x */;"] {
+        let parsed = all(empty).unwrap();
+        assert!(matches!(parsed.as_slice(), [Parsed { statement: Statement::Empty, .. }]), "{empty:?}");
+    }
+}
+
+#[test]
+fn errors_point_into_the_clients_text() {
+    for (text, position, message) in [
+        ("SELECT 'é' FROM", 16, "at end of input"),
+        ("SELECT 'é' FORM t x", 17, "near \"t\""),
+        ("SELECT 1; SELECT * FROM t WHERE", 32, "at end of input"),
+        ("SELECT 1; SELECT * FRM t GROUP", 20, "near \"FRM\""),
+        ("SELECT (1", 10, "at end of input"),
+        ("SELECT 1)", 9, "near \")\""),
+        ("SELECT a FROM t WHERE a = = 1", 27, "near \"=\""),
+        ("FROB", 1, "near \"FROB\""),
+        ("SELECT 0b11", 8, "trailing junk"),
+        ("SELECT * FROM ONLY t", 15, "ONLY is not supported"),
+        ("SELECT 1 FROM t GROUP BY GROUPING SETS (ROLLUP (a, b), a)", 41, "not supported"),
+    ] {
+        match all(text).unwrap_err() {
+            SqlError::Syntax { position: at, message: own, .. } => {
+                assert!(own.contains(message), "{text}: {own}");
+                assert_eq!(at, Some(position), "{text}: {own}");
+            }
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+}
+
+/// Statements that sqlparser's own printer turns into others.
+#[test]
+fn quotes_cannot_be_broken_out_of() {
+    for (text, print) in [
+        (
+            r"SELECT 'a\'' , (SELECT max(payload) FROM raw.t) --'",
+            r"SELECT 'a\'' , (SELECT max(payload) FROM raw.t) --'",
+        ),
+        (r#"SELECT "a\"" , (SELECT 1) --" FROM t"#, r#"SELECT "a\"" , (SELECT 1) --" FROM t"#),
+        (r"SELECT E'a\\' AS x", r"SELECT 'a\' AS x"),
+        (r"SELECT E'a\'; DROP TABLE t --'", "SELECT 'a''; DROP TABLE t --'"),
+        ("SELECT ''''''", "SELECT ''''''"),
+        ("SELECT $$'; x$$", "SELECT '''; x'"),
+        ("SELECT U&'\\0027'", "SELECT ''''"),
+        ("SELECT U&\"\\0022 x\" FROM t", "SELECT \"\"\" x\" FROM t"),
+        ("SELECT - - 'x'", "SELECT -(-'x')"),
+        ("SELECT - -1 --x\n, 'y'", "SELECT -(-1), 'y'"),
+        ("SELECT @ -1", "SELECT @(-1)"),
+        ("SELECT * FROM t WHERE a LIKE 'x\\''' ESCAPE '\\'", "SELECT * FROM t WHERE a LIKE 'x\\''' ESCAPE '\\'"),
+        ("SELECT DATE 'x\\''' , INTERVAL 'y\\'''", "SELECT CAST('x\\''' AS DATE), INTERVAL 'y\\'''"),
+        ("SELECT N'x\\'''", "SELECT CAST('x\\''' AS pg_catalog.bpchar)"),
+        ("SELECT a AS \"x\\\"\"\"", "SELECT a AS \"x\\\"\"\""),
+    ] {
+        match printed(text) {
+            Ok(own) => assert_eq!(own, print, "{text}"),
+            Err(error) => panic!("{text}: {error}"),
+        }
+    }
+    // Here the backslash ends a literal, and a relation is read: the tree must show that.
+    let read = all(r"SELECT 'a\' , (SELECT max(payload) FROM raw.t) --'").unwrap();
+    assert!(render(&read[0].statement).contains("FROM raw.t"));
+}
+
+/// What sqlparser misreads in silence is read right, or refused in words.
+#[test]
+fn nothing_is_misread_in_silence() {
+    for (text, expected) in [
+        ("SELECT a ISNULL FROM t", Ok("SELECT a IS NULL FROM t")),
+        ("SELECT a NOTNULL FROM t", Ok("SELECT a IS NOT NULL FROM t")),
+        ("SELECT interval(2) '1.234 s'", Ok("SELECT CAST('1.234 s' AS INTERVAL(2))")),
+        ("SELECT pg_lsn '0/1'", Ok("SELECT CAST('0/1' AS pg_lsn)")),
+        ("SELECT 'a'\n'b'", Ok("SELECT 'ab'")),
+        ("SELECT a FROM t LIMIT ALL OFFSET 5", Ok("SELECT a FROM t LIMIT NULL OFFSET 5")),
+        ("SELECT U&\"d\\0061t\" FROM t", Ok("SELECT \"dat\" FROM t")),
+        ("TABLE s.t", Ok("SELECT * FROM s.t")),
+        ("SELECT 0b11", Err("trailing junk")),
+        ("SELECT a FROM ONLY t", Err("ONLY is not supported")),
+        ("SELECT a FROM t GROUP BY GROUPING SETS (CUBE (a), b)", Err("not supported")),
+        (
+            "SELECT sum(a) OVER (ORDER BY b RANGE BETWEEN 'inf' PRECEDING AND '1 day'::interval FOLLOWING) FROM t",
+            Ok(
+                "SELECT sum(a) OVER (ORDER BY b RANGE BETWEEN ('inf') PRECEDING AND CAST('1 day' AS INTERVAL) FOLLOWING) FROM t",
+            ),
+        ),
+        ("SELECT (t).* FROM t", Err("syntax error")),
+        ("SELECT (*) FROM t", Err("")),
+        ("SELECT a FROM t WHERE a = b(+)", Err("")),
+        ("SELECT 't'.a FROM t", Err("")),
+        ("SELECT a FROM t WHERE a BETWEEN SYMMETRIC 1 AND 2", Err("syntax error")),
+        ("SELECT f(VARIADIC a) FROM t", Err("syntax error")),
+        ("SELECT a FROM t GROUP BY DISTINCT a", Err("syntax error")),
+        ("SELECT default FROM t", Err("near \"default\"")),
+        ("SELECT count(*) FILTER FROM t", Err("")),
+        ("SELECT top 5 a FROM t", Err("syntax error")),
+        ("SELECT a FROM t QUALIFY row_number() OVER () = 1", Err("syntax error")),
+        ("SELECT a FROM t LIMIT 1, 2", Err("syntax error")),
+        ("SELECT a, FROM t", Err("")),
+        ("SELECT a XOR b FROM t", Err("syntax error")),
+        ("SELECT a DIV b FROM t", Err("syntax error")),
+        ("SELECT a RLIKE b FROM t", Err("syntax error")),
+        ("SELECT * EXCLUDE (a) FROM t", Err("")),
+        ("SELECT * REPLACE (a AS b) FROM t", Err("")),
+        ("SELECT {fn now()}", Err("syntax error")),
+        ("FROM t SELECT a", Err("syntax error")),
+        ("SELECT a:b.c FROM t", Err("syntax error")),
+        ("SELECT try_cast(a AS int) FROM t", Err("syntax error")),
+        ("SELECT a FROM t PIVOT (sum(a) FOR b IN ('x'))", Err("syntax error")),
+        ("SELECT a FROM t SETTINGS x = 1", Err("syntax error")),
+        ("SELECT a FROM t1 GLOBAL JOIN t2 ON true", Ok("SELECT a FROM t1 AS GLOBAL JOIN t2 ON true")),
+        ("SELECT a FROM t1 ASOF JOIN t2 ON true", Ok("SELECT a FROM t1 ASOF JOIN t2 ON true")),
+        ("SELECT a FROM t1 LEFT SEMI JOIN t2 ON true", Err("")),
+        ("SELECT a FROM t CLUSTER BY a", Err("")),
+        ("SELECT a FROM t CONNECT BY PRIOR a = b", Err("")),
+        ("SELECT x::foo('1)) --') FROM t", Err("")),
+        ("SELECT 'x' 'y'", Err("")),
+        ("SELECT 1 AS 'x'", Err("")),
+        ("SELECT a -> b -> c, x -> x + 1 FROM t", Ok("SELECT a -> b -> c, x -> x + 1 FROM t")),
+        ("SELECT [1, 2]", Err("")),
+        ("SELECT a == b FROM t", Ok("SELECT a == b FROM t")),
+        ("SELECT a <=> b FROM t", Ok("SELECT a <=> b FROM t")),
+        ("SELECT a ! FROM t", Err("")),
+        ("SELECT a FROM t WHERE b IN ()", Err("")),
+        ("SELECT DISTINCTROW a FROM t", Ok("SELECT DISTINCTROW AS a FROM t")),
+        ("SELECT a FROM t FOR XML AUTO", Err("")),
+        ("SELECT a FROM t FETCH FIRST 10 PERCENT ROWS ONLY", Err("")),
+        ("SELECT a FROM t UNION BY NAME SELECT b FROM u", Err("")),
+        ("SELECT a FROM t MINUS SELECT b FROM u", Err("")),
+        ("SELECT f(a) IGNORE NULLS OVER () FROM t", Err("")),
+        ("SELECT current_date()", Err("")),
+        ("SELECT a COLLATE \"C\" COLLATE \"D\" FROM t", Err("")),
+        ("SELECT `a` FROM t", Err("")),
+        ("SELECT a FROM t1, LATERAL t2", Err("")),
+        ("SELECT a FROM 'file.csv'", Err("")),
+    ] {
+        let own = printed(text);
+        match (&own, expected) {
+            (Ok(own), Ok(print)) => assert!(
+                own.eq_ignore_ascii_case(print) || own.replace(" AS ", " ") == print.replace(" AS ", " "),
+                "{text}: {own}"
+            ),
+            (Err(own), Err(message)) => assert!(own.contains(message), "{text}: {own}"),
+            (own, expected) => panic!("{text}: {own:?}, not {expected:?}"),
+        }
+    }
+}
+
+#[test]
+fn expressions_are_parsed_whole() {
+    assert!(parse_expression("region = 'EU' AND NOT deleted").is_ok());
+    for bad in ["", "a b c", "a; b", "a = ", "SELECT 1", "a) OR (b"] {
+        assert!(parse_expression(bad).is_err(), "{bad}");
+    }
+}
