@@ -128,7 +128,7 @@ fn bucket(step: &str, column: &str, fact: &ColumnFacts) -> Result<String, Fault>
         Some("numeric") => smallest_numeric(fact.typmod),
         Some("float4" | "float8") => {
             let step = format!("CAST({step} AS double precision)");
-            return Ok(format!("pg_catalog.floor(CAST({column} AS double precision) / {step}) * {step}"));
+            return Ok(format!("pg_catalog.\"floor\"(CAST({column} AS double precision) / {step}) * {step}"));
         }
         _ => return Err(unsuitable(fact, "integer, float or decimal")),
     };
