@@ -16,7 +16,9 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | [`names`], [`error`] | names as types; what a client and the author of a file are told |
+//! | [`document`] | a TOML reader that keeps the place of everything |
 //! | [`config`], [`catalog`] | TOML: raw -> compiled, all errors at once |
+//! | [`sources`] | all files of a server, held against each other |
 //! | [`sql`] | parse, classify, resolve, render, prove |
 //! | [`govern`] | requirements, decide, rewrite, masks, filters, permits |
 
@@ -34,6 +36,7 @@ pub mod metrics;
 pub mod names;
 pub mod reload;
 pub mod session;
+pub mod sources;
 pub mod sql;
 pub mod state;
 pub mod statement;

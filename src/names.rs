@@ -171,10 +171,26 @@ impl ProductPattern {
         self.domain.as_deref().is_none_or(|d| d == id.domain().as_str())
             && self.product.as_deref().is_none_or(|p| p == id.product())
     }
+    /// The domain that the pattern names when that part is no `*`.
+    pub fn domain(&self) -> Option<&str> {
+        self.domain.as_deref()
+    }
     /// The product that the pattern names when it has no `*`.
     pub fn exact(&self) -> Option<ProductId> {
         ProductId::parse(&format!("{}.{}", self.domain.as_deref()?, self.product.as_deref()?))
     }
+}
+
+/// Whether a text fits a glob pattern in which `*` stands for any characters, none included, and all else for itself.
+pub fn glob_matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else { return false };
+        rest = after;
+    }
+    rest.ends_with(last)
 }
 
 /// A pattern of policy.toml on columns: `*`, `d.*`, `d.p.*`, `d.p.c` or `*.*.c`.
@@ -271,6 +287,25 @@ mod tests {
             assert_eq!(ColumnPattern::parse(pattern).unwrap().matches(&id, "email"), expected, "{pattern}");
         }
         assert!(ProductPattern::parse("a.b.c").is_none());
+    }
+
+    #[test]
+    fn globs_match_what_they_say() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("*", "anything", true),
+            ("*email*", "work_email", true),
+            ("*email*", "mail", false),
+            ("marketing_*", "marketing_", true),
+            ("marketing_*", "xmarketing_a", false),
+            ("a*a", "a", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("plain", "plain", true),
+            ("plain", "plainer", false),
+        ] {
+            assert_eq!(glob_matches(pattern, text), expected, "{pattern} on {text}");
+        }
     }
 
     #[test]

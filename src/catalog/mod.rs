@@ -1,8 +1,22 @@
-//! The catalog of data products: TOML files, raw -> compiled -> [`Catalog`]. Pure.
+//! The catalog of data products: TOML files, raw -> compiled -> [`Catalog`].
+//!
+//! [`read_files`] reads the directory; [`compile`] takes texts and is pure but for the variables that it is given; [`load`]
+//! is both.
 
+mod checks;
+mod columns;
+mod compile;
+mod cron;
 mod product;
+mod read;
+mod rules;
 
+#[cfg(test)]
+mod tests;
+
+pub use compile::{compile, load, read_files};
 pub use product::{
     Catalog, Check, CheckKind, Column, ContractSchedule, ContractType, Deprecation, FilterScope, Mask, OnBreach, Owner,
-    Pii, Product, RowFilter, Severity, Sla, Status,
+    Pii, Places, Product, RowFilter, Severity, Sla, Status,
 };
+pub use rules::CatalogRules;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::error::Diagnostic;
 use crate::names::{DomainName, ProductId, RelationName, RoleName, WarehouseName};
 
 /// Where a product stands in its life.
@@ -143,7 +144,7 @@ pub struct RowFilter {
     pub scope: FilterScope,
     /// One boolean expression over the product's columns, with `{user.NAME}` placeholders.
     pub predicate: String,
-    /// The file and byte range of `where`, for errors found when it is compiled.
+    /// The byte range of `where` in the file, for errors found when it is compiled.
     pub span: std::ops::Range<usize>,
 }
 
@@ -228,6 +229,15 @@ pub enum ContractSchedule {
     Cron(String),
 }
 
+/// Where things stand in a product's file, for findings of a later stage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The file's text.
+    pub text: Arc<str>,
+    /// The byte range of a column's `mask`, or of its name where no mask is written.
+    pub columns: BTreeMap<String, std::ops::Range<usize>>,
+}
+
 /// One data product.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Product {
@@ -271,12 +281,23 @@ pub struct Product {
     pub file: PathBuf,
     /// SHA-256 of the file's bytes, hex: equal content is the same product.
     pub digest: String,
+    /// Where things stand in the file.
+    pub places: Places,
 }
 
 impl Product {
     /// The column of this exact name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name == name)
+    }
+    /// A finding about this column's mask.
+    pub fn finding_at_column(&self, column: &str, message: impl Into<String>) -> Diagnostic {
+        let span = self.places.columns.get(column).cloned().unwrap_or_default();
+        self.finding_at(span, message)
+    }
+    /// A finding at a byte range of the product's file, such as [`RowFilter::span`].
+    pub fn finding_at(&self, span: std::ops::Range<usize>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::at(&self.file, &self.places.text, span, message)
     }
     /// The schema under which a client sees it: the domain, exactly as written (a dash needs quotes).
     pub fn client_schema(&self) -> &str {

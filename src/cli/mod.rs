@@ -1,1 +1,5 @@
 //! cli
+
+pub mod check;
+pub mod hash_password;
+pub mod init;

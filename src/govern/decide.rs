@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use crate::error::sqlstate;
 use crate::names::WarehouseName;
-use crate::sql::statement::{Parsed, SessionStatement};
+use crate::sql::statement::{Declare, Explain, ExplainFormat, Parsed, SessionStatement, Statement};
+use crate::sql::{render_expr, render_type, with_deep_stack};
 
-use super::permit::{Denial, Permit};
+use super::permit::{Denial, Permit, PermitKind};
+use super::prepare::Draft;
+use super::rewrite::{self, Walked, denial, refused};
+use super::settings;
 use super::snapshot::Snapshot;
 use super::subject::Subject;
+use super::types;
 
 /// Along which schemas an unqualified name is looked up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -74,4 +80,129 @@ pub enum Plan {
     Declare { name: String, hold: bool, permit: Arc<Permit> },
     /// Something that concerns the session alone.
     Session(SessionStatement),
+}
+
+impl Decision {
+    /// Whether it may be kept for the same text and surroundings: nothing of the session went into it.
+    pub fn cacheable(&self) -> bool {
+        match self {
+            Self::Deny(denial) => denial.reason != "setting",
+            Self::Allow(Plan::Empty | Plan::Session(_)) => true,
+            Self::Allow(Plan::Execute { .. }) => false,
+            Self::Allow(
+                Plan::Upstream(permit) | Plan::Prepare { permit, .. } | Plan::Declare { permit, .. },
+            ) => permit.cacheable,
+        }
+    }
+}
+
+/// Decides one statement. Pure: the same input gives the same decision.
+pub fn decide(input: &DecideInput<'_>) -> Decision {
+    // Trees are walked, cloned and dropped in here.
+    with_deep_stack(|| match plan(input) {
+        Ok(plan) => Decision::Allow(plan),
+        Err(denial) => Decision::Deny(*denial),
+    })
+}
+
+fn plan(input: &DecideInput<'_>) -> Walked<Plan> {
+    for oid in input.param_types {
+        types::check_oid(*oid, input.snapshot, input.warehouse).map_err(refused)?;
+    }
+    match &input.parsed.statement {
+        Statement::Empty => Ok(Plan::Empty),
+        Statement::Query(query) => {
+            let draft = Draft::new(input, query)?;
+            draft.seal(PermitKind::Query, Statement::Query).map(Plan::Upstream)
+        }
+        Statement::Explain(explain) => explained(input, explain),
+        Statement::CopyOut(copy) => {
+            if !input.snapshot.may_copy_out(input.subject) {
+                return Err(not_for_roles(input, "COPY", "copy_out", "Use SELECT, or ask for a role with copy_out."));
+            }
+            let draft = Draft::new(input, &copy.query)?;
+            let whole = |query| Statement::CopyOut(crate::sql::statement::CopyOut { query, ..copy.clone() });
+            draft.seal(PermitKind::Copy, whole).map(Plan::Upstream)
+        }
+        Statement::Prepare { name, types, query } => {
+            let qualified = rewrite::qualify_types(input, types)?;
+            let permit = Draft::new(input, query)?.seal(PermitKind::Prepare, Statement::Query)?;
+            let types = qualified.iter().map(render_type).collect();
+            Ok(Plan::Prepare { name: name.clone(), types, permit })
+        }
+        Statement::Execute { name, arguments } => {
+            let mut arguments = arguments.clone();
+            rewrite::rewrite_arguments(input, &mut arguments)?;
+            Ok(Plan::Execute { name: name.clone(), arguments: arguments.iter().map(render_expr).collect() })
+        }
+        Statement::Declare(declare) => {
+            let draft = Draft::new(input, &declare.query)?;
+            let whole = |query| Statement::Declare(Declare { query, ..declare.clone() });
+            let permit = draft.seal(PermitKind::Declare, whole)?;
+            Ok(Plan::Declare { name: declare.name.clone(), hold: declare.hold, permit })
+        }
+        Statement::Session(session) => {
+            allowed_setting(session)?;
+            Ok(Plan::Session(session.clone()))
+        }
+        Statement::Refused(refused) => {
+            let message = format!("{} is not allowed", refused.what);
+            let mut denied = denial(sqlstate::INSUFFICIENT_PRIVILEGE, "kind", message);
+            let general = "Data products are read-only: SELECT, EXPLAIN, COPY … TO STDOUT, cursors and prepared \
+                           statements can be used.";
+            denied.error.hint = Some(refused.hint.clone().unwrap_or_else(|| general.to_owned()));
+            Err(denied)
+        }
+    }
+}
+
+fn explained(input: &DecideInput<'_>, explain: &Explain) -> Walked<Plan> {
+    if !input.snapshot.may_explain(input.subject) {
+        return Err(not_for_roles(input, "EXPLAIN", "explain", "Ask for a role with explain."));
+    }
+    let draft = Draft::new(input, &explain.query)?;
+    let shape = draft.shape(explain);
+    // What is sent asks for no more than what may be shown.
+    let costs = shape.costs;
+    let whole = |query| Statement::Explain(Explain { costs, format: ExplainFormat::Json, query });
+    draft.shown_as(shape).seal(PermitKind::Explain, whole).map(Plan::Upstream)
+}
+
+fn not_for_roles(input: &DecideInput<'_>, what: &str, key: &str, hint: &str) -> Box<Denial> {
+    let roles: Vec<_> = input.subject.roles.iter().map(crate::names::RoleName::as_str).collect();
+    let message = format!("permission denied for {what}");
+    let mut denied = denial(sqlstate::INSUFFICIENT_PRIVILEGE, "kind", message);
+    denied.error.detail = Some(match roles.as_slice() {
+        [] => "You have no role.".to_owned(),
+        roles => format!("{key} is switched off for your roles: {}.", roles.join(", ")),
+    });
+    denied.error.hint = Some(hint.to_owned());
+    denied
+}
+
+/// Settings are an allow-list.
+fn allowed_setting(session: &SessionStatement) -> Walked {
+    let checked = match session {
+        SessionStatement::Set { local: _, name, value } => settings::assign(name, &value.0).map(|_| ()),
+        SessionStatement::Reset { local: _, name } | SessionStatement::Show(name) => {
+            settings::readable(name).map(|_| ())
+        }
+        SessionStatement::Begin(_)
+        | SessionStatement::Commit { .. }
+        | SessionStatement::Rollback { .. }
+        | SessionStatement::Savepoint(_)
+        | SessionStatement::Release(_)
+        | SessionStatement::RollbackTo(_)
+        | SessionStatement::SetTransaction(_)
+        | SessionStatement::SetCharacteristics(_)
+        | SessionStatement::ResetAll
+        | SessionStatement::ResetAuthorization
+        | SessionStatement::ShowAll
+        | SessionStatement::Discard(_)
+        | SessionStatement::Deallocate(_)
+        | SessionStatement::Fetch { .. }
+        | SessionStatement::Close(_)
+        | SessionStatement::Unlisten => Ok(()),
+    };
+    checked.map_err(refused)
 }

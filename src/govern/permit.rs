@@ -74,6 +74,8 @@ pub struct PermitBody {
     pub explain: Option<ExplainShape>,
     /// Of the snapshot that decided.
     pub generation: u64,
+    /// Whether the decision may be kept: false when a value of the session went into the SQL.
+    pub cacheable: bool,
 }
 
 /// How an EXPLAIN's answer is shown.
@@ -93,7 +95,6 @@ pub struct Permit(PermitBody);
 
 impl Permit {
     /// Seals a decided body.
-    #[expect(dead_code, reason = "used by decide")]
     pub(in crate::govern) fn seal(body: PermitBody) -> Self {
         Self(body)
     }

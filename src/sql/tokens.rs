@@ -9,6 +9,7 @@
 //! | `OFFSET n LIMIT m` | `LIMIT m OFFSET n` |
 //! | `trim(leading FROM x)` | `trim(leading x)` |
 //! | `type 'text'`, `interval(2) 'text'`, `N'text'` | `CAST('text' AS type)` |
+//! | `'1 day'::interval PRECEDING`, `'x' PRECEDING` | `CAST('1 day' AS interval) PRECEDING`, `('x') PRECEDING` |
 //! | `FOR READ ONLY` | nothing |
 //!
 //! A token's location is not a line and a column: the column is the character position in the client's text.
@@ -157,7 +158,18 @@ impl Writer<'_> {
                     writer.push(if part == "." { Token::Period } else { Token::make_word(part, None) }, span);
                 }
             }),
-            Kind::Text(_) if labelled => return Err(near(lexeme, "a string constant")),
+            Kind::Text(value) if self.begins_bound() && self.next_is_bound(1) => {
+                let value = value.clone();
+                self.push(Token::LParen, span(lexeme));
+                self.push(token(&Kind::Text(value), false), span(lexeme));
+                self.push(Token::RParen, span(lexeme));
+            }
+            Kind::Text(value)
+                if self.begins_bound() && self.next_is_sign(1, "::") && self.cast_bound(value, span(lexeme)) =>
+            {
+                return Ok(());
+            }
+            Kind::Text(_) if labelled => return Err(near(lexeme)),
             kind => self.push(token(kind, dotted), span(lexeme)),
         }
         self.at += 1;
@@ -189,7 +201,7 @@ impl Writer<'_> {
         let span = span(lexeme);
         let called = self.next_is_sign(1, "(");
         match word {
-            "table" if called => return Err(near(lexeme, "TABLE")),
+            "table" if called => return Err(near(lexeme)),
             "table" => self.push_words(&["SELECT", "*", "FROM"], span),
             "isnull" if !called => self.push_words(&["IS", "NULL"], span),
             "notnull" if !called => self.push_words(&["IS", "NOT", "NULL"], span),
@@ -207,11 +219,38 @@ impl Writer<'_> {
                 self.grouping_sets()?;
                 return Ok(false);
             }
-            _ if NOT_IN_QUERIES.contains(&word) => return Err(near(lexeme, word)),
+            _ if NOT_IN_QUERIES.contains(&word) => return Err(near(lexeme)),
             _ => return Ok(false),
         }
         self.at += 1;
         Ok(true)
+    }
+
+    /// Whether a bound of a window's frame may begin here.
+    fn begins_bound(&self) -> bool {
+        self.previous()
+            .is_some_and(|before| ["range", "rows", "groups", "between", "and"].iter().any(|word| before.is_word(word)))
+    }
+    fn next_is_bound(&self, ahead: usize) -> bool {
+        self.next_is_word(ahead, "preceding") || self.next_is_word(ahead, "following")
+    }
+
+    /// `'1 day'::interval PRECEDING`: sqlparser reads no cast behind a text there.
+    fn cast_bound(&mut self, value: &str, span: Span) -> bool {
+        const LONGEST_TYPE: usize = 6;
+        let Some(length) = (1..=LONGEST_TYPE).find(|length| self.next_is_bound(2 + length)) else { return false };
+        let name = self.lexemes.get(self.at + 2..self.at + 2 + length).unwrap_or_default();
+        if !name.iter().all(|part| matches!(part.kind, Kind::Word(_) | Kind::Quoted(_)) || part.is_sign(".")) {
+            return false;
+        }
+        self.cast(value, span, |writer, span| {
+            for (n, part) in name.iter().enumerate() {
+                let dotted = n.checked_sub(1).and_then(|n| name.get(n)).is_some_and(|before| before.is_sign("."));
+                writer.push(token(&part.kind, dotted), span);
+            }
+        });
+        self.at += 2 + length;
+        true
     }
 
     /// Whether the FROM that stands here is the empty one of `trim(leading FROM x)`.
@@ -307,8 +346,12 @@ fn span(lexeme: &Lexeme) -> Span {
     Span { start: at(lexeme.position), end: at(lexeme.position + lexeme.end - lexeme.start) }
 }
 
-fn near(lexeme: &Lexeme, what: &str) -> SqlError {
-    SqlError::syntax(format!("syntax error at or near {}", what.to_uppercase()), lexeme.position)
+fn near(lexeme: &Lexeme) -> SqlError {
+    let shown = match &lexeme.kind {
+        Kind::Word(word) => word.clone(),
+        other => token(other, false).to_string(),
+    };
+    SqlError::syntax(format!("syntax error at or near \"{shown}\""), lexeme.position)
 }
 
 fn unsupported(lexeme: &Lexeme, what: &str, hint: &str) -> SqlError {

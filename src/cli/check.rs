@@ -1,0 +1,211 @@
+//! `pgveil check`: every error of every file, with its place.
+//!
+//! Each step adds its findings to a [`Report`]; further steps (the snapshot, the warehouse) take the [`Sources`] that
+//! [`read`] hands back.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::document::Unset;
+use crate::error::{Diagnostic, Diagnostics, Level};
+use crate::sources::{self, Sources};
+
+/// How a command prints data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Arguments of `pgveil check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// The server's file
+    #[arg(long, value_name = "FILE", default_value = "config/pgveil.toml")]
+    pub config: PathBuf,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// What was found, over all steps.
+#[derive(Debug, Default)]
+pub struct Report {
+    findings: Diagnostics,
+    summary: Option<Summary>,
+}
+
+/// What was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Products of the catalog.
+    pub products: usize,
+    /// Domains that have one.
+    pub domains: usize,
+    /// Roles of the policy.
+    pub roles: usize,
+    /// Users of the policy.
+    pub users: usize,
+}
+
+impl Summary {
+    fn of(sources: &Sources) -> Self {
+        Self {
+            products: sources.catalog.len(),
+            domains: sources.catalog.domains().len(),
+            roles: sources.policy.roles.len(),
+            users: sources.policy.users.len(),
+        }
+    }
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counted = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+        write!(
+            f,
+            "{} in {}, {}, {}",
+            counted(self.products, "product"),
+            counted(self.domains, "domain"),
+            counted(self.roles, "role"),
+            counted(self.users, "user")
+        )
+    }
+}
+
+impl Report {
+    /// Takes over the findings of a step.
+    pub fn add(&mut self, findings: Diagnostics) {
+        self.findings.extend(findings);
+    }
+    /// Whether any step failed.
+    pub fn has_errors(&self) -> bool {
+        self.findings.has_errors()
+    }
+    /// Prints everything; the exit code says whether there was an error.
+    pub fn print(self, format: Format, out: &mut impl Write) -> io::Result<ExitCode> {
+        let failed = self.has_errors();
+        let here = std::env::current_dir().unwrap_or_default();
+        let mut findings = self.findings.sorted();
+        findings.iter_mut().for_each(|f| f.file = from_here(&f.file, &here));
+        match format {
+            Format::Text => print_text(&findings, self.summary.filter(|_| !failed), out)?,
+            Format::Json => {
+                let document = Json { ok: !failed, checked: self.summary, findings: &findings };
+                serde_json::to_writer_pretty(&mut *out, &document).map_err(io::Error::from)?;
+                writeln!(out)?;
+            }
+        }
+        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checked: Option<Summary>,
+    findings: &'a [Diagnostic],
+}
+
+/// Reads and compiles the files. `unset` is `Warning` for a check away from the server's secrets.
+pub fn read(config: &Path, unset: Unset, report: &mut Report) -> Option<Sources> {
+    match sources::load(config, unset) {
+        Ok((sources, warnings)) => {
+            report.add(warnings);
+            report.summary = Some(Summary::of(&sources));
+            Some(sources)
+        }
+        Err(findings) => {
+            report.add(findings);
+            None
+        }
+    }
+}
+
+/// The offline check.
+pub fn run(args: &CheckArgs) -> ExitCode {
+    let mut report = Report::default();
+    read(&args.config, Unset::Warning, &mut report);
+    report.print(args.format, &mut io::stdout().lock()).unwrap_or(ExitCode::FAILURE)
+}
+
+fn print_text(findings: &[Diagnostic], summary: Option<Summary>, out: &mut impl Write) -> io::Result<()> {
+    for finding in findings {
+        writeln!(out, "{finding}\n")?;
+    }
+    let count = |level| findings.iter().filter(|f| f.level == level).count();
+    let (errors, warnings) = (count(Level::Error), count(Level::Warning));
+    let warned = match warnings {
+        0 => String::new(),
+        1 => " (1 warning)".to_owned(),
+        n => format!(" ({n} warnings)"),
+    };
+    match (errors, summary) {
+        (0, Some(summary)) => writeln!(out, "{summary}: ok{warned}"),
+        (0, None) => writeln!(out, "ok{warned}"),
+        (1, _) => writeln!(out, "1 error{warned}"),
+        (n, _) => writeln!(out, "{n} errors{warned}"),
+    }
+}
+
+/// A path as a person in this directory would write it.
+fn from_here(path: &Path, here: &Path) -> PathBuf {
+    path.strip_prefix(here).unwrap_or(path).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(policy: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let server = "[warehouses.w]\ndsn = \"postgres://u@127.0.0.1/w\"\npassword = \"${PGVEIL_TEST_NOT_SET}\"\n";
+        std::fs::write(dir.path().join("pgveil.toml"), server).unwrap();
+        std::fs::write(dir.path().join("policy.toml"), policy).unwrap();
+        std::fs::create_dir(dir.path().join("catalog")).unwrap();
+        dir
+    }
+
+    fn check(dir: &tempfile::TempDir, format: Format) -> (String, bool) {
+        let mut report = Report::default();
+        read(&dir.path().join("pgveil.toml"), Unset::Warning, &mut report);
+        let failed = report.has_errors();
+        let mut out = Vec::new();
+        let code = report.print(format, &mut out).unwrap();
+        assert_eq!(code == ExitCode::FAILURE, failed);
+        (String::from_utf8(out).unwrap(), failed)
+    }
+
+    #[test]
+    fn a_good_configuration_says_what_was_checked() {
+        let (out, failed) = check(&files("[roles.analyst]\n"), Format::Text);
+        assert!(!failed, "{out}");
+        assert!(out.contains("warning: the environment variable PGVEIL_TEST_NOT_SET is not set"), "{out}");
+        assert!(out.ends_with("0 products in 0 domains, 1 role, 0 users: ok (2 warnings)\n"), "{out}");
+    }
+
+    #[test]
+    fn a_bad_one_is_counted_and_fails() {
+        let (out, failed) = check(&files("[roles.analyst]\nproduct = []\ncopy_out = 1\n"), Format::Text);
+        assert!(failed);
+        assert!(out.ends_with("2 errors (2 warnings)\n"), "{out}");
+    }
+
+    #[test]
+    fn programs_get_json() {
+        let (out, _) = check(&files("[roles.analyst]\nproduct = []\n"), Format::Json);
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["ok"], false);
+        let finding = json["findings"].as_array().unwrap().iter().find(|f| f["level"] == "error").unwrap();
+        assert_eq!((&finding["line"], &finding["column"]), (&2.into(), &1.into()));
+        assert_eq!(finding["hint"], "did you mean \"products\"?");
+    }
+}

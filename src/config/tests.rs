@@ -1,0 +1,1 @@
+//! Both files, from FORMATS to single mistakes.

@@ -1,0 +1,173 @@
+//! From a checked and rewritten query to a permit: limits, print, proof, and the second parser's opinion.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::config::Limits;
+use crate::error::{ErrorKind, sqlstate};
+use crate::sql::ast::Query;
+use crate::sql::guard::{self, GuardError};
+use crate::sql::statement::{Explain, Statement};
+use crate::sql::{fingerprint, prove, redact, render, render_query};
+
+use super::decide::DecideInput;
+use super::functions::{self, FunctionRule};
+use super::permit::{Denial, ExplainShape, Permit, PermitBody, PermitKind, RowCap};
+use super::requirements::Requirements;
+use super::rewrite::{Walked, denial, rewrite_query};
+use super::row_limit;
+
+/// A query on its way to a permit.
+pub(super) struct Draft<'a> {
+    input: &'a DecideInput<'a>,
+    query: Box<Query>,
+    needs: Requirements,
+    shape: Option<ExplainShape>,
+}
+
+impl<'a> Draft<'a> {
+    /// Checks and rewrites a query, and asks the second parser whether the client's text is the query that was checked.
+    pub(super) fn new(input: &'a DecideInput<'a>, unchanged: &Query) -> Walked<Self> {
+        let mut query = Box::new(unchanged.clone());
+        let needs = rewrite_query(input, &mut query)?;
+        if let Some(own) = own_text(input) {
+            guard::agrees(own, &render_query(unchanged)).map_err(|error| disagreement(&error))?;
+        }
+        Ok(Self { input, query, needs, shape: None })
+    }
+
+    /// How the answer to EXPLAIN may be shown.
+    pub(super) fn shape(&self, explain: &Explain) -> ExplainShape {
+        let guarded = self.needs.products.iter().any(|need| need.view.guarded);
+        let relation_of = |need: &super::requirements::ProductNeed| (need.view.relation.clone(), need.product.id.clone());
+        let mut relations: Vec<_> = self.needs.products.iter().map(relation_of).collect();
+        relations.sort();
+        ExplainShape { format: explain.format, costs: explain.costs && !guarded, relations }
+    }
+
+    /// Notes how the answer is shown.
+    pub(super) fn shown_as(mut self, shape: ExplainShape) -> Self {
+        self.shape = Some(shape);
+        self
+    }
+
+    /// Bounds, prints and proves the statement that `whole` makes of the query.
+    pub(super) fn seal(mut self, kind: PermitKind, whole: impl FnOnce(Box<Query>) -> Statement) -> Walked<Arc<Permit>> {
+        let input = self.input;
+        let products = self.needs.products.iter().map(|need| &*need.product);
+        let limits = input.snapshot.statement_limits(input.subject, products);
+        let row_cap = self.row_cap(kind, &limits);
+        let statement = whole(self.query);
+        let sql = render(&statement);
+        proven(&statement, &sql, &self.needs, input).map_err(|mut denied| {
+            denied.products = self.needs.ids();
+            denied
+        })?;
+        let (masked, unmasked) = self.needs.personal();
+        let notices = self.needs.products.iter().flat_map(|need| {
+            need.granted.notices.iter().map(|notice| (need.product.id.clone(), notice.clone()))
+        });
+        Ok(Arc::new(Permit::seal(PermitBody {
+            kind,
+            row_cap,
+            timeout: limits.statement_timeout,
+            products: self.needs.uses(),
+            masked,
+            unmasked,
+            notices: notices.collect(),
+            fingerprint: fingerprint(&input.parsed.statement),
+            redacted_sql: Arc::from(redact(&sql)),
+            sql: Arc::from(sql),
+            explain: self.shape,
+            generation: input.snapshot.generation(),
+            cacheable: !self.needs.session_values,
+        })))
+    }
+
+    /// Puts the cap into the query.
+    fn row_cap(&mut self, kind: PermitKind, limits: &Limits) -> Option<RowCap> {
+        let most = match kind {
+            PermitKind::Copy => limits.copy_max_rows,
+            PermitKind::Query
+            | PermitKind::Explain
+            | PermitKind::Prepare
+            | PermitKind::Declare
+            | PermitKind::Execute => limits.max_rows,
+        }?;
+        let in_sql = row_limit::cap(&mut self.query, most);
+        let cap = RowCap { limit: most, on_max_rows: limits.on_max_rows, source: limits.max_rows_source.clone(), in_sql };
+        // The plan that EXPLAIN shows is the plan that would run; its own answer is one row.
+        (kind != PermitKind::Explain).then_some(cap)
+    }
+}
+
+/// The client's text of the query, which the second parser is asked about; `COPY t` has none.
+fn own_text<'a>(input: &'a DecideInput<'_>) -> Option<&'a str> {
+    let parsed = input.parsed;
+    match (&parsed.query_text, &parsed.statement) {
+        (Some(range), _) => parsed.text.get(range.clone()),
+        (None, Statement::Query(_)) => Some(&parsed.text),
+        (None, _) => None,
+    }
+}
+
+/// The print must be the tree, be one statement to Postgres' grammar, and read and call only what was decided.
+fn proven(statement: &Statement, sql: &str, needs: &Requirements, input: &DecideInput<'_>) -> Walked {
+    prove(statement, sql).map_err(|_| parsers_disagree())?;
+    let Some(summary) = guard::summary(sql).map_err(|_| parsers_disagree())? else { return Ok(()) };
+    let relations: BTreeSet<(&str, &str)> = needs
+        .products
+        .iter()
+        .map(|need| (need.view.relation.schema.as_str(), need.view.relation.name.as_str()))
+        .collect();
+    let relation_known = |(schema, name): &(Option<String>, String)| match schema {
+        Some(schema) => relations.contains(&(schema.as_str(), name.as_str())),
+        None => needs.with_names.contains(name),
+    };
+    let functions: BTreeSet<&(Option<String>, String)> =
+        needs.functions.iter().chain(needs.products.iter().flat_map(|need| &need.view.functions)).collect();
+    let function_known =
+        |called: &(Option<String>, String)| functions.contains(called) || is_grammar(called, input);
+    if summary.statements == 1
+        && summary.relations.iter().all(relation_known)
+        && summary.functions.iter().all(function_known)
+    {
+        Ok(())
+    } else {
+        Err(parsers_disagree())
+    }
+}
+
+/// Functions that Postgres' grammar makes of syntax (`AT TIME ZONE` is `pg_catalog.timezone`).
+fn is_grammar((schema, name): &(Option<String>, String), input: &DecideInput<'_>) -> bool {
+    const MADE: [&str; 16] = [
+        "btrim", "extract", "is_normalized", "like_escape", "ltrim", "normalize", "overlaps", "overlay", "pg_collation_for",
+        "position", "rtrim", "similar_escape", "similar_to_escape", "substring", "timezone", "xmlexists",
+    ];
+    if schema.as_deref() == Some("pg_catalog") && MADE.contains(&name.as_str()) {
+        return true;
+    }
+    matches!(functions::lookup(schema.as_deref(), name, input.snapshot), FunctionRule::Grammar)
+}
+
+/// What the second parser says against the client's text.
+fn disagreement(error: &GuardError) -> Box<Denial> {
+    match error {
+        GuardError::Client(message) => {
+            let mut denied = denial(sqlstate::SYNTAX_ERROR, "syntax", message.clone());
+            denied.error.kind = ErrorKind::Client;
+            denied
+        }
+        GuardError::Rendered(_) | GuardError::Disagree => parsers_disagree(),
+    }
+}
+
+fn parsers_disagree() -> Box<Denial> {
+    let message = "the statement could not be checked: two parsers do not agree on what it means";
+    let mut denied = denial(sqlstate::INSUFFICIENT_PRIVILEGE, "parsers_disagree", message);
+    denied.error.hint = Some(
+        "Write it in another form, for example with explicit casts and parentheses, and report it to those who run pgveil."
+            .to_owned(),
+    );
+    denied
+}

@@ -1,0 +1,88 @@
+//! What a statement needs: the products that it reads, through which columns, and what it reads of the session.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::catalog::Product;
+use crate::names::ProductId;
+use crate::sql::resolve::Origin;
+
+use super::access::Granted;
+use super::permit::ProductUse;
+use super::view::ProductView;
+
+/// A product that the statement reads, as its subject may see it.
+#[derive(Clone, Debug)]
+pub struct ProductNeed {
+    /// Which.
+    pub product: Arc<Product>,
+    /// By which roles, with which notices.
+    pub granted: Granted,
+    /// What the subject sees of it.
+    pub view: Arc<ProductView>,
+}
+
+/// Everything that a statement needs.
+#[derive(Clone, Debug, Default)]
+pub struct Requirements {
+    /// Each product once, in the order in which the statement names them.
+    pub products: Vec<ProductNeed>,
+    /// For each reference to a product its place in `products`.
+    references: Vec<usize>,
+    /// Which columns are read: place in `products`, place in the view's columns.
+    read: BTreeSet<(usize, usize)>,
+    /// Every function that the rewritten statement calls by name, the views' own left out.
+    pub functions: BTreeSet<(Option<String>, String)>,
+    /// Names of WITH queries, which a second look at the statement must not take for relations.
+    pub with_names: BTreeSet<String>,
+    /// Whether a value of the session went into the statement: then the decision holds for this session alone.
+    pub session_values: bool,
+}
+
+impl Requirements {
+    /// The place of a product that is needed already.
+    pub fn place_of(&self, id: &ProductId) -> Option<usize> {
+        self.products.iter().position(|need| need.product.id == *id)
+    }
+    /// Notes a reference to the product at this place; its number tells it from other references to the same product.
+    pub fn add_reference(&mut self, place: usize) -> usize {
+        self.references.push(place);
+        self.references.len() - 1
+    }
+    /// The product that a reference is one to.
+    pub fn referenced(&self, reference: usize) -> Option<&ProductNeed> {
+        self.products.get(*self.references.get(reference)?)
+    }
+    /// Notes that a column is read.
+    pub fn read(&mut self, origin: Origin) {
+        if let Some(place) = self.references.get(origin.reference) {
+            self.read.insert((*place, origin.column));
+        }
+    }
+    /// The ids of the products.
+    pub fn ids(&self) -> Vec<ProductId> {
+        let mut ids: Vec<_> = self.products.iter().map(|need| need.product.id.clone()).collect();
+        ids.sort();
+        ids
+    }
+    /// For the permit: each product once, in the order of ids.
+    pub fn uses(&self) -> Vec<ProductUse> {
+        let use_of = |need: &ProductNeed| ProductUse { id: need.product.id.clone(), guarded: need.view.guarded };
+        let mut uses: Vec<_> = self.products.iter().map(use_of).collect();
+        uses.sort_by(|a, b| a.id.cmp(&b.id));
+        uses
+    }
+    /// `DOMAIN.PRODUCT.COLUMN` of each PII column that is read, in order: masked ones and raw ones.
+    pub fn personal(&self) -> (Vec<String>, Vec<String>) {
+        let (mut masked, mut raw) = (Vec::new(), Vec::new());
+        for (place, column) in &self.read {
+            let Some(need) = self.products.get(*place) else { continue };
+            let Some(column) = need.view.columns.get(*column).filter(|column| column.pii) else { continue };
+            let list = if column.masked { &mut masked } else { &mut raw };
+            list.push(format!("{}.{}", need.product.id, column.name));
+        }
+        masked.sort();
+        raw.sort();
+        (masked, raw)
+    }
+}

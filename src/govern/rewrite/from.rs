@@ -1,0 +1,270 @@
+//! FROM: joins and their namespaces, subqueries, functions.
+
+use crate::error::sqlstate;
+use crate::govern::permit::Denial;
+use crate::sql::ast::{
+    FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor,
+    TableFunctionArgs, TableWithJoins,
+};
+use crate::sql::ident;
+use crate::sql::resolve::{Column, Columns, Entry};
+
+use super::Walker;
+use super::columns::identifiers;
+use super::query::plain_names;
+use super::refuse::{Pointing, Walked, absent, construct, denial, foreign, span_of};
+use super::tables::TableCall;
+
+impl Walker<'_> {
+    /// Reads a FROM clause into the current namespace.
+    pub(super) fn from(&mut self, items: &mut [TableWithJoins]) -> Walked {
+        for item in items {
+            let entries = self.joined(item)?;
+            no_conflict(&self.scopes.current().entries, &entries)?;
+            let neighbours = entries.into_iter().map(|entry| Entry { lateral_only: true, ..entry });
+            self.scopes.current().entries.extend(neighbours);
+        }
+        for entry in &mut self.scopes.current().entries {
+            entry.lateral_only = false;
+        }
+        Ok(())
+    }
+
+    /// One item with its joins: what it adds to the namespace.
+    fn joined(&mut self, item: &mut TableWithJoins) -> Walked<Vec<Entry>> {
+        let TableWithJoins { relation, joins } = item;
+        let mut left = self.factor(relation)?;
+        for join in joins {
+            let Join { relation, global, join_operator } = join;
+            absent("GLOBAL JOIN", *global)?;
+            // The right side sees the left one where it is LATERAL.
+            let before = self.scopes.current().entries.len();
+            let seen = left.into_iter().map(|entry| Entry { lateral_only: true, ..entry });
+            self.scopes.current().entries.extend(seen);
+            let right = self.factor(relation)?;
+            let back = self.scopes.current().entries.drain(before..);
+            let back: Vec<_> = back.map(|entry| Entry { lateral_only: false, ..entry }).collect();
+            no_conflict(&back, &right)?;
+            left = self.join(back, right, join_operator)?;
+        }
+        Ok(left)
+    }
+
+    fn join(&mut self, left: Vec<Entry>, right: Vec<Entry>, operator: &mut JoinOperator) -> Walked<Vec<Entry>> {
+        let constraint = match operator {
+            JoinOperator::Join(constraint)
+            | JoinOperator::Inner(constraint)
+            | JoinOperator::Left(constraint)
+            | JoinOperator::LeftOuter(constraint)
+            | JoinOperator::Right(constraint)
+            | JoinOperator::RightOuter(constraint)
+            | JoinOperator::FullOuter(constraint)
+            | JoinOperator::CrossJoin(constraint) => constraint,
+            JoinOperator::Semi(_)
+            | JoinOperator::LeftSemi(_)
+            | JoinOperator::RightSemi(_)
+            | JoinOperator::Anti(_)
+            | JoinOperator::LeftAnti(_)
+            | JoinOperator::RightAnti(_) => return Err(construct("SEMI JOIN or ANTI JOIN", "Use EXISTS or NOT EXISTS.")),
+            JoinOperator::CrossApply | JoinOperator::OuterApply => {
+                return Err(construct("APPLY", "Use JOIN LATERAL (…) ON true."));
+            }
+            JoinOperator::AsOf { .. }
+            | JoinOperator::StraightJoin(_)
+            | JoinOperator::ArrayJoin
+            | JoinOperator::LeftArrayJoin
+            | JoinOperator::InnerArrayJoin => return Err(foreign("this kind of join")),
+        };
+        let (of_left, of_right) = (shown(&left), shown(&right));
+        let merged = match constraint {
+            JoinConstraint::On(condition) => {
+                // The condition sees both sides; what stands before the join is for LATERAL alone.
+                let before = self.scopes.current().entries.len();
+                self.scopes.current().entries.extend(left.iter().chain(&right).cloned());
+                self.expr(condition)?;
+                self.scopes.current().entries.truncate(before);
+                Vec::new()
+            }
+            JoinConstraint::Using(names) => self.using(names, &of_left, &of_right)?,
+            JoinConstraint::Natural => {
+                self.read_all(&of_left);
+                self.read_all(&of_right);
+                let common = of_left.list.iter().filter(|column| of_right.has(&column.name));
+                common.map(|column| column.name.clone()).collect()
+            }
+            JoinConstraint::None => Vec::new(),
+        };
+        let own = join_columns(&merged, of_left, of_right);
+        let mut entries: Vec<Entry> = left.into_iter().chain(right).filter(|entry| entry.name.is_some()).collect();
+        for entry in &mut entries {
+            entry.columns_visible = false;
+        }
+        entries.push(Entry::join(own));
+        Ok(entries)
+    }
+
+    /// The names of USING, of which both sides are read.
+    fn using(&mut self, names: &[ObjectName], left: &Columns, right: &Columns) -> Walked<Vec<String>> {
+        let mut merged = Vec::new();
+        for name in names {
+            let parts = identifiers(name)?;
+            let [column] = parts.as_slice() else { return Err(foreign("a qualified name in USING")) };
+            let exact_name = ident(column);
+            for (side, columns) in [("left", left), ("right", right)] {
+                if !columns.has(&exact_name) && columns.complete {
+                    let message =
+                        format!("column \"{exact_name}\" specified in USING clause does not exist in {side} table");
+                    return Err(denial(sqlstate::UNDEFINED_COLUMN, "column_unknown", message)
+                        .pointing(self.place(column.span)));
+                }
+                self.read(columns.origins(&exact_name));
+            }
+            merged.push(exact_name);
+        }
+        Ok(merged)
+    }
+
+    /// One relation, subquery, function or join in parentheses.
+    fn factor(&mut self, factor: &mut TableFactor) -> Walked<Vec<Entry>> {
+        match factor {
+            TableFactor::Table {
+                name,
+                alias,
+                args,
+                with_hints,
+                version,
+                with_ordinality,
+                partitions,
+                json_path,
+                sample,
+                index_hints,
+            } => {
+                absent("WITH (…) after a table", !with_hints.is_empty())?;
+                absent("FOR SYSTEM_TIME", version.is_some())?;
+                absent("PARTITION", !partitions.is_empty())?;
+                absent("a JSON path after a table", json_path.is_some())?;
+                absent("an index hint", !index_hints.is_empty())?;
+                not_sampled(sample.is_some())?;
+                match args {
+                    Some(TableFunctionArgs { args, settings }) => {
+                        absent("SETTINGS", settings.is_some())?;
+                        let (name, args, alias) = (name.clone(), std::mem::take(args), alias.take());
+                        let call = TableCall { name, args, ordinality: *with_ordinality, alias, lateral: false };
+                        self.table_function(factor, call).map(|entry| vec![entry])
+                    }
+                    None => {
+                        absent("WITH ORDINALITY after a table", *with_ordinality)?;
+                        self.relation(factor).map(|entry| vec![entry])
+                    }
+                }
+            }
+            TableFactor::Derived { lateral, subquery, alias, sample } => {
+                not_sampled(sample.is_some())?;
+                self.scopes.current().lateral_active = *lateral;
+                let columns = self.query(subquery, None, None);
+                self.scopes.current().lateral_active = false;
+                let mut columns = columns?.sealed();
+                match alias {
+                    Some(alias) => {
+                        columns.renamed(&plain_names(alias)?);
+                        Ok(vec![Entry::aliased(&ident(&alias.name), columns)])
+                    }
+                    // PostgreSQL 16 and later take it.
+                    None => Ok(vec![Entry::join(columns)]),
+                }
+            }
+            TableFactor::Function { lateral, name, args, with_ordinality, alias } => {
+                let (name, args, alias) = (name.clone(), std::mem::take(args), alias.take());
+                let call = TableCall { name, args, ordinality: *with_ordinality, alias, lateral: *lateral };
+                self.table_function(factor, call).map(|entry| vec![entry])
+            }
+            TableFactor::UNNEST { alias, array_exprs, with_offset, with_offset_alias, with_ordinality } => {
+                absent("WITH OFFSET", *with_offset || with_offset_alias.is_some())?;
+                let args = std::mem::take(array_exprs).into_iter();
+                let args = args.map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))).collect();
+                let name = ObjectName::from(vec![crate::sql::ast::Ident::new("unnest")]);
+                let call =
+                    TableCall { name, args, ordinality: *with_ordinality, alias: alias.take(), lateral: false };
+                self.table_function(factor, call).map(|entry| vec![entry])
+            }
+            TableFactor::NestedJoin { table_with_joins, alias } => {
+                let entries = self.joined(table_with_joins)?;
+                let Some(alias) = alias else { return Ok(entries) };
+                // The alias of a join hides the names inside of it.
+                let mut columns = shown(&entries);
+                columns.renamed(&plain_names(alias)?);
+                Ok(vec![Entry::aliased(&ident(&alias.name), columns)])
+            }
+            TableFactor::TableFunction { .. } => Err(foreign("TABLE (…) in FROM")),
+            TableFactor::JsonTable { .. } => Err(construct("JSON_TABLE", "Use jsonb_to_recordset or jsonb_path_query.")),
+            TableFactor::OpenJsonTable { .. } => Err(construct("OPENJSON", "Use jsonb_to_recordset.")),
+            TableFactor::XmlTable { .. } => Err(construct("XMLTABLE", "")),
+            TableFactor::Pivot { .. } => Err(construct("PIVOT", "Use aggregates with FILTER.")),
+            TableFactor::Unpivot { .. } | TableFactor::UnpivotExpr { .. } => {
+                Err(construct("UNPIVOT", "Use LATERAL (VALUES …)."))
+            }
+            TableFactor::MatchRecognize { .. } => Err(foreign("MATCH_RECOGNIZE")),
+            TableFactor::SemanticView { .. } => Err(foreign("SEMANTIC_VIEW")),
+        }
+    }
+
+    /// An alias that is not there twice, or points at its second place.
+    pub(super) fn alias_name(&self, alias: &TableAlias) -> Walked<String> {
+        match alias.name.quote_style {
+            None | Some('"') => Ok(ident(&alias.name)),
+            Some(_) => {
+                let at = self.place(span_of(std::slice::from_ref(&alias.name)));
+                Err(construct("an alias in such quotes", "Use double quotes.").pointing(at))
+            }
+        }
+    }
+}
+
+fn not_sampled(sampled: bool) -> Walked {
+    if sampled {
+        let hint = "Use WHERE random() < 0.01, or a hash of a key.";
+        return Err(construct("TABLESAMPLE", hint));
+    }
+    Ok(())
+}
+
+/// The columns that `*` shows of some entries.
+fn shown(entries: &[Entry]) -> Columns {
+    let mut columns = Columns { list: Vec::new(), complete: true };
+    for entry in entries.iter().filter(|entry| entry.columns_visible) {
+        columns.complete &= entry.columns.complete;
+        columns.list.extend(entry.columns.list.iter().cloned());
+    }
+    columns
+}
+
+/// The columns of a join: merged ones first, then the rest of both sides.
+fn join_columns(merged: &[String], left: Columns, right: Columns) -> Columns {
+    let complete = left.complete && right.complete;
+    let one = |name: &String| Column { name: name.clone(), origins: left.origins(name).chain(right.origins(name)).collect() };
+    let mut list: Vec<Column> = merged.iter().map(one).collect();
+    list.extend(left.list.into_iter().chain(right.list).filter(|column| !merged.contains(&column.name)));
+    Columns { list, complete }
+}
+
+/// Postgres takes two relations of one name only where both are tables of different schemas without an alias.
+fn no_conflict(left: &[Entry], right: &[Entry]) -> Walked {
+    for entry in right {
+        let Some(name) = &entry.name else { continue };
+        let twice = left.iter().any(|other| {
+            other.name.as_ref() == Some(name)
+                && (entry.unaliased.is_none() || other.unaliased.is_none() || other.written == entry.written)
+        });
+        if twice {
+            return Err(twice_denied(name));
+        }
+    }
+    Ok(())
+}
+
+fn twice_denied(name: &str) -> Box<Denial> {
+    let mut denied =
+        denial(sqlstate::DUPLICATE_ALIAS, "duplicate_name", format!("table name \"{name}\" specified more than once"));
+    denied.error.hint = Some("Give one of them an alias.".to_owned());
+    denied
+}

@@ -1,0 +1,165 @@
+//! GROUP BY, and the columns that depend on a primary key.
+//!
+//! Postgres takes `SELECT c.id, c.name … GROUP BY c.id` where `id` is the primary key of the table `c`. A derived table has
+//! no key, so the columns that are read behind the key are added to GROUP BY: each group has one value of them anyway.
+
+use std::collections::BTreeSet;
+
+use crate::sql::ast::{Expr, GroupByExpr, Ident, SelectItem, Value};
+use crate::sql::resolve::{ColumnLookup, Columns, Origin};
+use crate::sql::{exact, ident};
+
+use super::Walker;
+use super::refuse::{Walked, foreign};
+
+/// The aggregates of pg_catalog, as far as they may be called.
+const AGGREGATES: [&str; 51] = [
+    "any_value", "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "corr", "count", "covar_pop",
+    "covar_samp", "cume_dist", "dense_rank", "every", "grouping", "json_agg", "json_object_agg", "jsonb_agg",
+    "jsonb_object_agg", "max", "min", "mode", "percent_rank", "percentile_cont", "percentile_disc", "range_agg",
+    "range_intersect_agg", "rank", "regr_avgx", "regr_avgy", "regr_count", "regr_intercept", "regr_r2", "regr_slope",
+    "regr_sxx", "regr_sxy", "regr_syy", "stddev", "stddev_pop", "stddev_samp", "string_agg", "sum", "var_pop", "var_samp",
+    "variance", "xmlagg", "json_object_agg_unique", "jsonb_object_agg_unique", "json_agg_strict", "jsonb_agg_strict",
+];
+
+/// Whether a call of this name (without OVER) is an aggregate. To miss one costs a column more in GROUP BY.
+pub(super) fn is_aggregate(name: &str) -> bool {
+    AGGREGATES.contains(&name)
+}
+
+impl Walker<'_> {
+    /// Reads GROUP BY. `before` is how long the log of columns was when the select list began.
+    pub(super) fn group_by(
+        &mut self,
+        group_by: &mut GroupByExpr,
+        columns: &Columns,
+        projection: &[SelectItem],
+        before: usize,
+    ) -> Walked {
+        let (exprs, modifiers) = match group_by {
+            GroupByExpr::All(_) => return Err(foreign("GROUP BY ALL")),
+            GroupByExpr::Expressions(exprs, modifiers) => (exprs, modifiers),
+        };
+        if !modifiers.is_empty() {
+            return Err(foreign("WITH ROLLUP, WITH CUBE or WITH TOTALS"));
+        }
+        if exprs.is_empty() {
+            return Ok(());
+        }
+        let behind_key: BTreeSet<Origin> = self.log.iter().skip(before).copied().collect();
+        let mut grouped = BTreeSet::new();
+        for expr in exprs.iter_mut() {
+            match expr {
+                Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
+                    for expr in sets.iter_mut().flatten() {
+                        self.group_key(expr, columns)?;
+                    }
+                }
+                expr => {
+                    grouped.extend(self.grouped_column(expr, projection));
+                    self.group_key(expr, columns)?;
+                }
+            }
+        }
+        exprs.extend(self.dependent_columns(&grouped, &behind_key));
+        Ok(())
+    }
+
+    /// An item of GROUP BY: a bare name is a column of FROM first, then an output column.
+    fn group_key(&mut self, expr: &mut Expr, columns: &Columns) -> Walked {
+        match expr {
+            Expr::Identifier(name)
+                if columns.has(&ident(name)) && self.scopes.column(&ident(name)) == ColumnLookup::Missing =>
+            {
+                Ok(())
+            }
+            _ => self.expr(expr),
+        }
+    }
+
+    /// The columns that an item of GROUP BY is, when it is no expression: by name, by the name of an output column, or by its
+    /// number.
+    fn grouped_column(&self, expr: &Expr, projection: &[SelectItem]) -> Vec<Origin> {
+        match expr {
+            Expr::Identifier(name) => match self.scopes.column(&ident(name)) {
+                ColumnLookup::Found(origins) => origins,
+                ColumnLookup::Perhaps(_) => Vec::new(),
+                ColumnLookup::Missing => {
+                    let named = projection.iter().find_map(|item| match item {
+                        SelectItem::ExprWithAlias { expr, alias } if ident(alias) == ident(name) => Some(expr),
+                        _ => None,
+                    });
+                    named.map(|expr| self.plain_column(expr)).unwrap_or_default()
+                }
+            },
+            Expr::Value(value) => {
+                let place = match &value.value {
+                    Value::Number(number, _) => number.parse::<usize>().ok().and_then(|n| n.checked_sub(1)),
+                    _ => None,
+                };
+                match place.and_then(|place| projection.get(place)) {
+                    Some(SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) => {
+                        self.plain_column(expr)
+                    }
+                    _ => Vec::new(),
+                }
+            }
+            expr => self.plain_column(expr),
+        }
+    }
+
+    /// The columns that an expression is; it may be rewritten already.
+    fn plain_column(&self, expr: &Expr) -> Vec<Origin> {
+        match expr {
+            Expr::Nested(inner) => self.plain_column(inner),
+            Expr::Identifier(name) => match self.scopes.column(&ident(name)) {
+                ColumnLookup::Found(origins) => origins,
+                ColumnLookup::Perhaps(_) | ColumnLookup::Missing => Vec::new(),
+            },
+            Expr::CompoundIdentifier(parts) => {
+                let [.., table, column] = parts.as_slice() else { return Vec::new() };
+                let (table, column) = (ident(table), ident(column));
+                let mut reachable = self.scopes.reachable().filter(|entry| entry.name.is_some());
+                let entry =
+                    reachable.find(|entry| ident(&entry.written) == table || entry.name.as_deref() == Some(&table));
+                entry.map(|entry| entry.columns.origins(&column).collect()).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The columns to add: of each product whose primary key is grouped by, those that are read behind it.
+    fn dependent_columns(&mut self, grouped: &BTreeSet<Origin>, read: &BTreeSet<Origin>) -> Vec<Expr> {
+        let mut added = Vec::new();
+        let entries = &self.scopes.current().entries.clone();
+        for entry in entries.iter().filter(|entry| entry.name.is_some()) {
+            let reference = entry.columns.list.iter().flat_map(|column| &column.origins).map(|o| o.reference).next();
+            let Some(reference) = reference else { continue };
+            let Some(key) = self.visible_key(reference) else { continue };
+            if !key.iter().all(|column| grouped.contains(&Origin { reference, column: *column })) {
+                continue;
+            }
+            for column in &entry.columns.list {
+                let [origin] = column.origins.as_slice() else { continue };
+                if origin.reference == reference && read.contains(origin) && !grouped.contains(origin) {
+                    let name: Ident = exact(&column.name);
+                    added.push(Expr::CompoundIdentifier(vec![entry.written.clone(), name]));
+                }
+            }
+        }
+        added
+    }
+
+    /// The primary key of a product's relation as places among its columns, when all of it is shown as it is.
+    fn visible_key(&self, reference: usize) -> Option<Vec<usize>> {
+        let need = self.needs.referenced(reference)?;
+        let facts = self.input.snapshot.parts.facts.get(&need.product.warehouse, &need.product.relation)?;
+        if facts.primary_key.is_empty() {
+            return None;
+        }
+        let place = |name: &String| {
+            need.view.columns.iter().position(|column| column.name == *name && !column.masked)
+        };
+        facts.primary_key.iter().map(place).collect()
+    }
+}

@@ -1,0 +1,190 @@
+//! Leaves: literals, operators, types, collations.
+
+use crate::govern::{operators, types};
+use crate::sql::ast::{BinaryOperator, DataType, ObjectName, UnaryOperator, Value};
+use crate::sql::ident;
+
+use super::Walker;
+use super::columns::identifiers;
+use super::refuse::{Walked, construct, foreign, refused};
+
+impl Walker<'_> {
+    /// Checks a type and writes its full name.
+    pub(super) fn data_type(&self, data_type: &mut DataType) -> Walked {
+        *data_type = types::qualify(data_type, self.input.snapshot, self.input.warehouse).map_err(refused)?;
+        Ok(())
+    }
+
+    pub(super) fn unary_operator(&self, operator: UnaryOperator) -> Walked {
+        let text = match operator {
+            UnaryOperator::Not => return Ok(()),
+            UnaryOperator::Plus => "+",
+            UnaryOperator::Minus => "-",
+            UnaryOperator::BitwiseNot => "~",
+            UnaryOperator::PGAbs => "@",
+            UnaryOperator::PGSquareRoot => "|/",
+            UnaryOperator::PGCubeRoot => "||/",
+            UnaryOperator::AtDashAt => "@-@",
+            UnaryOperator::DoubleAt => "@@",
+            UnaryOperator::Hash => "#",
+            UnaryOperator::QuestionDash => "?-",
+            UnaryOperator::QuestionPipe => "?|",
+            UnaryOperator::PGPrefixFactorial => "!!",
+            UnaryOperator::BangNot | UnaryOperator::PGPostfixFactorial => return Err(construct("!", "Use NOT or factorial().")),
+        };
+        self.operator(None, text)
+    }
+
+    pub(super) fn binary_operator(&self, operator: &BinaryOperator) -> Walked {
+        let text = match operator {
+            BinaryOperator::And | BinaryOperator::Or | BinaryOperator::Overlaps => return Ok(()),
+            BinaryOperator::PGCustomBinaryOperator(parts) => {
+                return match parts.as_slice() {
+                    [operator] => self.operator(None, operator),
+                    [schema, operator] => self.operator(Some(&crate::names::fold_identifier(schema, false)), operator),
+                    _ => Err(construct("an operator name of more than two parts", "Write OPERATOR(pg_catalog.=).")),
+                };
+            }
+            BinaryOperator::Custom(text) => text.as_str(),
+            BinaryOperator::Plus => "+",
+            BinaryOperator::Minus => "-",
+            BinaryOperator::Multiply => "*",
+            BinaryOperator::Divide => "/",
+            BinaryOperator::Modulo => "%",
+            BinaryOperator::StringConcat => "||",
+            BinaryOperator::Gt => ">",
+            BinaryOperator::Lt => "<",
+            BinaryOperator::GtEq => ">=",
+            BinaryOperator::LtEq => "<=",
+            BinaryOperator::Eq => "=",
+            BinaryOperator::NotEq => "<>",
+            BinaryOperator::BitwiseOr => "|",
+            BinaryOperator::BitwiseAnd => "&",
+            BinaryOperator::PGBitwiseXor => "#",
+            BinaryOperator::PGBitwiseShiftLeft => "<<",
+            BinaryOperator::PGBitwiseShiftRight => ">>",
+            // PostgreSQL's power operator, which the parser takes for another dialect's.
+            BinaryOperator::BitwiseXor | BinaryOperator::PGExp => "^",
+            BinaryOperator::PGOverlap => "&&",
+            BinaryOperator::PGRegexMatch => "~",
+            BinaryOperator::PGRegexIMatch => "~*",
+            BinaryOperator::PGRegexNotMatch => "!~",
+            BinaryOperator::PGRegexNotIMatch => "!~*",
+            BinaryOperator::PGLikeMatch => "~~",
+            BinaryOperator::PGILikeMatch => "~~*",
+            BinaryOperator::PGNotLikeMatch => "!~~",
+            BinaryOperator::PGNotILikeMatch => "!~~*",
+            BinaryOperator::PGStartsWith => "^@",
+            BinaryOperator::Arrow => "->",
+            BinaryOperator::LongArrow => "->>",
+            BinaryOperator::HashArrow => "#>",
+            BinaryOperator::HashLongArrow => "#>>",
+            BinaryOperator::AtAt => "@@",
+            BinaryOperator::AtArrow => "@>",
+            BinaryOperator::ArrowAt => "<@",
+            BinaryOperator::HashMinus => "#-",
+            BinaryOperator::AtQuestion => "@?",
+            BinaryOperator::Question => "?",
+            BinaryOperator::QuestionAnd => "?&",
+            BinaryOperator::QuestionPipe => "?|",
+            BinaryOperator::DoubleHash => "##",
+            BinaryOperator::LtDashGt => "<->",
+            BinaryOperator::AndLt => "&<",
+            BinaryOperator::AndGt => "&>",
+            BinaryOperator::LtLtPipe => "<<|",
+            BinaryOperator::PipeGtGt => "|>>",
+            BinaryOperator::AndLtPipe => "&<|",
+            BinaryOperator::PipeAndGt => "|&>",
+            BinaryOperator::LtCaret => "<^",
+            BinaryOperator::GtCaret => ">^",
+            BinaryOperator::QuestionHash => "?#",
+            BinaryOperator::QuestionDash => "?-",
+            BinaryOperator::QuestionDashPipe => "?-|",
+            BinaryOperator::QuestionDoublePipe => "?||",
+            BinaryOperator::At => "@",
+            BinaryOperator::TildeEq => "~=",
+            BinaryOperator::Xor => return Err(construct("XOR", "Use <> between booleans, # between integers.")),
+            BinaryOperator::Spaceship => return Err(construct("<=>", "Use IS NOT DISTINCT FROM.")),
+            BinaryOperator::DuckIntegerDivide | BinaryOperator::MyIntegerDivide => {
+                return Err(construct("an operator for whole division", "Use div(a, b)."));
+            }
+            BinaryOperator::Match | BinaryOperator::Regexp | BinaryOperator::Glob => {
+                return Err(construct("MATCH, REGEXP or GLOB", "Use ~ or LIKE."));
+            }
+            BinaryOperator::Assignment => return Err(foreign(":=")),
+        };
+        self.operator(None, text)
+    }
+
+    fn operator(&self, schema: Option<&str>, operator: &str) -> Walked {
+        operators::check(schema, operator, self.input.snapshot.warehouse_rules(self.input.warehouse)).map_err(refused)
+    }
+}
+
+/// PostgreSQL's own kinds of literal.
+pub(super) fn literal(value: &Value) -> Walked {
+    match value {
+        Value::Number(_, long) => {
+            if *long {
+                return Err(foreign("a number with the suffix L"));
+            }
+            Ok(())
+        }
+        Value::SingleQuotedString(_)
+        | Value::DollarQuotedString(_)
+        | Value::EscapedStringLiteral(_)
+        | Value::UnicodeStringLiteral(_)
+        | Value::SingleQuotedByteStringLiteral(_)
+        | Value::NationalStringLiteral(_)
+        | Value::HexStringLiteral(_)
+        | Value::Boolean(_)
+        | Value::Null => Ok(()),
+        Value::Placeholder(name) => {
+            let number = name.strip_prefix('$').map(str::as_bytes).unwrap_or_default();
+            let plain = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+            if plain { Ok(()) } else { Err(construct("a placeholder of this form", "Use $1, $2, …")) }
+        }
+        Value::TripleSingleQuotedString(_)
+        | Value::TripleDoubleQuotedString(_)
+        | Value::DoubleQuotedByteStringLiteral(_)
+        | Value::TripleSingleQuotedByteStringLiteral(_)
+        | Value::TripleDoubleQuotedByteStringLiteral(_)
+        | Value::SingleQuotedRawStringLiteral(_)
+        | Value::DoubleQuotedRawStringLiteral(_)
+        | Value::TripleSingleQuotedRawStringLiteral(_)
+        | Value::TripleDoubleQuotedRawStringLiteral(_)
+        | Value::QuoteDelimitedStringLiteral(_)
+        | Value::NationalQuoteDelimitedStringLiteral(_)
+        | Value::DoubleQuotedString(_) => Err(foreign("a literal of this form")),
+    }
+}
+
+/// Collations of pg_catalog that every installation has: those of the C library and of ICU.
+pub(super) fn collation(name: &ObjectName) -> Walked {
+    let parts = identifiers(name)?;
+    let own = match parts.as_slice() {
+        [own] => Some(ident(own)),
+        [schema, own] if ident(schema) == "pg_catalog" => Some(ident(own)),
+        _ => None,
+    };
+    let known = own.is_some_and(|own| {
+        matches!(own.as_str(), "C" | "POSIX" | "default" | "ucs_basic" | "unicode" | "C.UTF-8" | "C.utf8")
+            || own.ends_with("-x-icu")
+            || is_locale(&own)
+    });
+    if known {
+        Ok(())
+    } else {
+        let hint = "Use one of pg_catalog's own: \"C\", \"default\", \"en-x-icu\" and the like.";
+        Err(construct(&format!("collation {}", super::relations::dotted(&parts)), hint))
+    }
+}
+
+/// `de_DE`, `en_US.utf8`, `sr_RS@latin`: collations of pg_catalog that initdb makes.
+fn is_locale(name: &str) -> bool {
+    let (territory, rest) = name.split_at(name.len().min(5));
+    let bytes = territory.as_bytes();
+    let named = matches!(bytes, [a, b, b'_', c, d]
+        if a.is_ascii_lowercase() && b.is_ascii_lowercase() && c.is_ascii_uppercase() && d.is_ascii_uppercase());
+    named && (rest.is_empty() || rest.starts_with('.') || rest.starts_with('@'))
+}

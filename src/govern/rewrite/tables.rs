@@ -1,0 +1,199 @@
+//! Functions in FROM.
+
+use crate::error::sqlstate;
+use crate::sql::ast::{
+    Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart,
+    TableAlias, TableFactor, TableFunctionArgs,
+};
+use crate::sql::resolve::{Columns, Entry};
+use crate::sql::{exact, ident};
+
+use super::Walker;
+use super::calls::Called;
+use super::columns::identifiers;
+use super::refuse::{Pointing, Walked, absent, construct, denial, span_of};
+use super::relations::derived;
+
+/// A call in FROM, taken out of its node.
+pub(super) struct TableCall {
+    pub(super) name: ObjectName,
+    pub(super) args: Vec<FunctionArg>,
+    pub(super) ordinality: bool,
+    pub(super) alias: Option<TableAlias>,
+    pub(super) lateral: bool,
+}
+
+/// Functions that return rows of known columns. Every other allowed function returns one column.
+const ROWS: [(&str, &[&str]); 12] = [
+    ("json_each", &["key", "value"]),
+    ("json_each_text", &["key", "value"]),
+    ("jsonb_each", &["key", "value"]),
+    ("jsonb_each_text", &["key", "value"]),
+    ("pg_get_keywords", &["word", "catcode", "barelabel", "catdesc", "baredesc"]),
+    ("pg_timezone_abbrevs", &["abbrev", "utc_offset", "is_dst"]),
+    ("pg_timezone_names", &["name", "abbrev", "utc_offset", "is_dst"]),
+    ("ts_debug", &["alias", "description", "token", "dictionaries", "dictionary", "lexemes"]),
+    ("ts_parse", &["tokid", "token"]),
+    ("ts_token_type", &["tokid", "alias", "description"]),
+    ("ts_stat", &["word", "ndoc", "nentry"]),
+    ("parse_ident", &["parse_ident"]),
+];
+
+/// Functions of one column that has a name of its own, which no alias replaces.
+const OWN_COLUMN: [(&str, &str); 4] = [
+    ("json_array_elements", "value"),
+    ("json_array_elements_text", "value"),
+    ("jsonb_array_elements", "value"),
+    ("jsonb_array_elements_text", "value"),
+];
+
+/// Functions that return records, whose columns a definition list must give.
+const RECORDS: [&str; 4] = ["json_to_record", "json_to_recordset", "jsonb_to_record", "jsonb_to_recordset"];
+
+/// Whether a call returns rows with a field of this name: `(jsonb_each(x)).key`.
+pub(super) fn has_field(function: &Function, field: &str) -> bool {
+    let Some(ObjectNamePart::Identifier(name)) = function.name.0.last() else { return false };
+    let name = ident(name);
+    let width = match &function.args {
+        FunctionArguments::List(list) => list.args.len(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => 0,
+    };
+    let row_field = field.strip_prefix('f').and_then(|n| n.parse().ok()).is_some_and(|n| (1..=width).contains(&n));
+    ROWS.iter().any(|(row, fields)| *row == name && fields.contains(&field)) || (name == "row" && row_field)
+}
+
+impl Walker<'_> {
+    /// Reads a call in FROM and writes it with its schema.
+    pub(super) fn table_function(&mut self, factor: &mut TableFactor, call: TableCall) -> Walked<Entry> {
+        let TableCall { name, args, ordinality, alias, lateral } = call;
+        let place = self.place(span_of(&identifiers(&name)?));
+        let function_name = identifiers(&name)?.last().map(ident).unwrap_or_default();
+        let mut function = Function {
+            name,
+            uses_odbc_syntax: false,
+            parameters: FunctionArguments::None,
+            args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
+            within_group: Vec::new(),
+            filter: None,
+            null_treatment: None,
+            over: None,
+        };
+        // A function sees its neighbours to the left, LATERAL or not.
+        self.scopes.current().lateral_active = true;
+        let called = self.called(&mut function);
+        self.scopes.current().lateral_active = false;
+        let called = called.map_err(|denied| denied.pointing(place))?;
+
+        if let Some(TableAlias { at, .. }) = &alias {
+            absent("AT after an alias", at.is_some())?;
+        }
+        let mut alias = alias;
+        for column in alias.iter_mut().flat_map(|alias| &mut alias.columns) {
+            if let Some(data_type) = &mut column.data_type {
+                self.data_type(data_type).map_err(|denied| denied.pointing(place))?;
+            }
+        }
+        let entry = function_entry(self, &function_name, &function, ordinality, alias.as_ref())
+            .map_err(|denied| denied.pointing(place))?;
+        let written_name = match &alias {
+            Some(alias) => alias.name.clone(),
+            None => exact(&function_name),
+        };
+        let columns = alias.as_ref().map(|alias| alias.columns.clone()).unwrap_or_default();
+        match called {
+            Called::Answer(answer) => {
+                if ordinality || !columns.is_empty() {
+                    return Err(construct("an alias list after this function", "Call it after SELECT.").pointing(place));
+                }
+                let column = alias.as_ref().map_or_else(|| function_name.clone(), |alias| ident(&alias.name));
+                *factor = derived(super::calls::select_one(answer, &column), written_name, Vec::new());
+            }
+            Called::Function => {
+                let FunctionArguments::List(FunctionArgumentList { args, .. }) = function.args else {
+                    return Err(construct("this call in FROM", "").pointing(place));
+                };
+                *factor = if lateral {
+                    TableFactor::Function { lateral, name: function.name, args, with_ordinality: ordinality, alias }
+                } else {
+                    TableFactor::Table {
+                        name: function.name,
+                        alias,
+                        args: Some(TableFunctionArgs { args, settings: None }),
+                        with_hints: Vec::new(),
+                        version: None,
+                        with_ordinality: ordinality,
+                        partitions: Vec::new(),
+                        json_path: None,
+                        sample: None,
+                        index_hints: Vec::new(),
+                    }
+                };
+            }
+        }
+        Ok(entry)
+    }
+}
+
+/// What a function in FROM adds to the namespace.
+fn function_entry(
+    walker: &Walker<'_>,
+    name: &str,
+    function: &Function,
+    ordinality: bool,
+    alias: Option<&TableAlias>,
+) -> Walked<Entry> {
+    let own = alias.map_or_else(|| Ok(name.to_owned()), |alias| walker.alias_name(alias))?;
+    let list = alias.map(|alias| alias.columns.as_slice()).unwrap_or_default();
+    let typed = list.iter().filter(|column| column.data_type.is_some()).count();
+    let names: Vec<String> = list.iter().map(|column| ident(&column.name)).collect();
+    if RECORDS.contains(&name) {
+        if typed == 0 || typed < list.len() {
+            let message = "a column definition list is required for functions returning \"record\"";
+            let mut denied = denial(sqlstate::SYNTAX_ERROR, "syntax", message);
+            denied.error.hint = Some(format!("Write {name}(…) AS t (a integer, b text)."));
+            return Err(denied);
+        }
+        return Ok(Entry::aliased(&own, Columns::named(names)));
+    }
+    if typed > 0 {
+        let message = "a column definition list is only allowed for functions returning \"record\"";
+        return Err(denial(sqlstate::SYNTAX_ERROR, "syntax", message));
+    }
+    let mut columns = if let Some((_, columns)) = ROWS.iter().find(|(row, _)| *row == name) {
+        Columns::named(columns.iter().copied())
+    } else if let Some((_, column)) = OWN_COLUMN.iter().find(|(function, _)| *function == name) {
+        Columns::named([*column])
+    } else if name == "unnest" {
+        unnested(function, &own)
+    } else {
+        Columns::named([own.as_str()])
+    };
+    if ordinality {
+        columns.list.push(crate::sql::resolve::Column::computed("ordinality"));
+    }
+    columns.renamed(&names);
+    Ok(Entry::aliased(&own, columns))
+}
+
+/// `unnest` of several arrays has a column for each; of one it has one, which the alias names.
+fn unnested(function: &Function, own: &str) -> Columns {
+    let width = match &function.args {
+        FunctionArguments::List(list) => list.args.len(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => 1,
+    };
+    if width > 1 { Columns::named((0..width).map(|_| "unnest")) } else { Columns::named([own]) }
+}
+
+/// An expression's argument list, for calls that the rewrite makes.
+pub(super) fn arguments(exprs: Vec<crate::sql::ast::Expr>) -> FunctionArguments {
+    FunctionArguments::List(FunctionArgumentList {
+        duplicate_treatment: None,
+        args: exprs.into_iter().map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))).collect(),
+        clauses: Vec::new(),
+    })
+}
+
+/// A name of parts, for calls that the rewrite makes.
+pub(super) fn object_name(parts: Vec<Ident>) -> ObjectName {
+    ObjectName(parts.into_iter().map(ObjectNamePart::Identifier).collect())
+}
