@@ -15,7 +15,7 @@ use crate::error::sqlstate;
 use crate::metrics::METRICS;
 use crate::names::{UserName, WarehouseName};
 use crate::session::cancel::Registry;
-use crate::session::startup::{Admission, Attempt, StartupEnd, StartupSurroundings, accept};
+use crate::session::startup::{Admission, Attempt, Refusal, StartupEnd, StartupSurroundings, accept};
 use crate::session::tls::ServerTls;
 use crate::session::{self, listener};
 use crate::statement::Shared;
@@ -76,8 +76,10 @@ impl Clients {
         match accept(stream, peer, &surroundings).await {
             Ok(client) => session::run(client, &surroundings.cancel, self.shared).await,
             Err(StartupEnd::Closed | StartupEnd::Cancelled(_)) => {}
+            Err(StartupEnd::HandshakeFailed(reason)) => tracing::info!(%peer, reason, "a TLS handshake failed"),
             Err(StartupEnd::TimedOut(attempt)) => self.refused(peer, &attempt, "timeout", sqlstate::CONNECTION_FAILURE),
-            Err(StartupEnd::Refused { attempt, reason, error }) => {
+            Err(StartupEnd::Refused(refusal)) => {
+                let Refusal { attempt, reason, error } = *refusal;
                 METRICS.error(error.kind);
                 tracing::info!(%peer, user = attempt.user, reason, "a client is refused: {error}");
                 self.refused(peer, &attempt, reason, error.sqlstate);
