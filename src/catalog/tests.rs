@@ -453,6 +453,19 @@ fn mistakes_in_checks() {
 }
 
 #[test]
+fn deprecation_takes_effect_with_the_status() {
+    let early = format!("{PRODUCT}[deprecation]\nsunset = 2027-01-31");
+    let (catalog, warnings) = compile_all(&[&early], &rules()).unwrap();
+    assert_eq!(catalog.iter().next().unwrap().deprecation, None);
+    let expected = "[deprecation] has no effect before status = \"deprecated\" | write status = \"deprecated\" when it is to \
+                    take effect";
+    assert!(told(&warnings).iter().any(|t| t.ends_with(expected)), "{:?}", told(&warnings));
+    let bare = PRODUCT.replace("\"published\"", "\"deprecated\"");
+    assert_eq!(one(&bare).deprecation, Some(Deprecation::default()));
+    assert_eq!(one(&early.replace("\"published\"", "\"deprecated\"")).deprecation.unwrap().sunset.unwrap().year(), 2027);
+}
+
+#[test]
 fn mistakes_in_filters_sla_deprecation_and_contract() {
     for (end, expected) in [
         (
@@ -491,10 +504,6 @@ fn mistakes_in_filters_sla_deprecation_and_contract() {
             "22:24 \"sla.query_latency_p95_ms\" must be a whole number from 1 to 86400000",
         ),
         (
-            "[deprecation]\nsunset = 2027-01-31",
-            "21:1 [deprecation] belongs to status = \"deprecated\" | write status = \"deprecated\", or remove [deprecation]",
-        ),
-        (
             "[contract]\ninterval = \"1h\"\ncron = \"0 6 * * *\"",
             "21:1 [contract] has either interval or cron | write interval = \"15m\", or cron = \"0 6 * * *\"",
         ),
@@ -511,11 +520,6 @@ fn mistakes_in_filters_sla_deprecation_and_contract() {
         let text = format!("{PRODUCT}{end}").replace("\"published\"", "\"deprecated\"");
         told(&compile_all(&[&text], &rules()).unwrap_err())
     };
-    assert_told(
-        &deprecated(""),
-        "1:1 a deprecated product needs [deprecation] | add [deprecation] with replaced_by, sunset and message, as far as \
-         they are known",
-    );
     assert_told(
         &deprecated("[deprecation]\nreplaced_by = \"marketing.orders\""),
         "22:15 a product cannot be replaced by itself",
@@ -592,6 +596,25 @@ fn two_products_cannot_have_one_name() {
     assert!(compile_all(&[&at(&first, "w"), &at(&second, "v")], &two).is_ok());
     let found = told(&compile_all(&[&first], &two).unwrap_err());
     assert_told(&found, "1:1 \"warehouse\" is missing | write one of \"v\", \"w\"");
+}
+
+#[test]
+fn products_are_found_by_what_clients_write() {
+    let rules = CatalogRules { domains: BTreeMap::new(), ..rules() };
+    let dashed = PRODUCT.replace("marketing.orders", "growth-team.orders").replace("\"marketing\"", "\"growth-team\"");
+    let (catalog, _) = compile_all(&[PRODUCT, &dashed], &rules).unwrap();
+    let warehouse = WarehouseName::new("w");
+    let qualified = |schema, table| catalog.by_qualified_name(&warehouse, schema, table).map(|p| p.id.to_string());
+    assert_eq!(qualified("marketing", "orders").as_deref(), Some("marketing.orders"));
+    assert_eq!(qualified("growth-team", "orders").as_deref(), Some("growth-team.orders"));
+    assert_eq!(qualified("growth_team", "orders").as_deref(), Some("growth-team.orders"));
+    for (schema, table) in [("growth", "team_orders"), ("Marketing", "orders"), ("", "orders"), ("public", "orders")] {
+        assert_eq!(qualified(schema, table), None, "{schema}.{table}");
+    }
+    let flat = |table| catalog.by_flat_name(&warehouse, table).map(|p| p.id.to_string());
+    assert_eq!(flat("growth_team_orders").as_deref(), Some("growth-team.orders"));
+    assert_eq!(flat("orders"), None);
+    assert_eq!(catalog.by_flat_name(&WarehouseName::new("v"), "marketing_orders"), None);
 }
 
 #[test]
