@@ -113,6 +113,7 @@ impl Permit {
             fingerprint: String::new(),
             redacted_sql: Arc::from(sql),
             explain: None,
+            cacheable: true,
             generation: 1,
         })
     }
