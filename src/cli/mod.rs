@@ -4,6 +4,7 @@ pub mod audit_verify;
 pub mod check;
 pub mod check_warehouse;
 pub mod demo;
+pub mod explain;
 pub mod hash_password;
 pub mod init;
 pub mod serve;
