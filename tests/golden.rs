@@ -117,7 +117,7 @@ fn answer(snapshot: &Snapshot, directive: &Directive, parsed: &Parsed) -> String
         Decision::Allow(Plan::Empty) => "empty".to_owned(),
         Decision::Allow(Plan::Session(session)) => format!("session {session:?}"),
         Decision::Allow(Plan::Execute { name, arguments }) => {
-            format!("execute {name}\n{}", arguments.iter().map(|a| format!("({a})")).collect::<Vec<_>>().join(" "))
+            format!("execute {name} with {}", arguments.iter().map(|a| format!("({a})")).collect::<Vec<_>>().join(" "))
         }
         Decision::Allow(Plan::Upstream(permit)) => permitted("", &permit),
         Decision::Allow(Plan::Prepare { name, types, permit }) => {

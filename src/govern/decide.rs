@@ -183,7 +183,7 @@ fn not_for_roles(input: &DecideInput<'_>, what: &str, key: &str, hint: &str) -> 
 /// Settings are an allow-list.
 fn allowed_setting(session: &SessionStatement) -> Walked {
     let checked = match session {
-        SessionStatement::Set { local: _, name, value } => settings::assign(name, &value.0).map(|_| ()),
+        SessionStatement::Set { local: _, name, value } => settings::assign(name, &value.0, None).map(|_| ()),
         SessionStatement::Reset { local: _, name } | SessionStatement::Show(name) => {
             settings::readable(name).map(|_| ())
         }

@@ -158,7 +158,14 @@ fn disagreement(error: &GuardError) -> Box<Denial> {
             denied.error.kind = ErrorKind::Client;
             denied
         }
-        GuardError::Rendered(_) | GuardError::Disagree => parsers_disagree(),
+        GuardError::TooDeep => {
+            let message = "the statement nests too deeply";
+            let mut denied = denial(sqlstate::STATEMENT_TOO_COMPLEX, "too_deep", message);
+            denied.error.kind = ErrorKind::Limit;
+            denied.error.hint = Some("Write nested sub-selects as common table expressions (WITH).".to_owned());
+            denied
+        }
+        GuardError::Rendered(_) | GuardError::Disagree | GuardError::Lost => parsers_disagree(),
     }
 }
 
