@@ -13,6 +13,8 @@
 //! Directives take `user=`, `path=a,b` (search_path) and `types=23,25` (parameter OIDs); a line `user NAME` sets the user of
 //! what follows. `#` begins a comment. Every allowed statement is parsed again and must be a fixed point of the printer.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 #[path = "golden/fixture.rs"]
 mod fixture;
 
