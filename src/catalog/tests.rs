@@ -595,6 +595,25 @@ fn two_products_cannot_have_one_name() {
 }
 
 #[test]
+fn products_are_found_by_what_clients_write() {
+    let rules = CatalogRules { domains: BTreeMap::new(), ..rules() };
+    let dashed = PRODUCT.replace("marketing.orders", "growth-team.orders").replace("\"marketing\"", "\"growth-team\"");
+    let (catalog, _) = compile_all(&[PRODUCT, &dashed], &rules).unwrap();
+    let warehouse = WarehouseName::new("w");
+    let qualified = |schema, table| catalog.by_qualified_name(&warehouse, schema, table).map(|p| p.id.to_string());
+    assert_eq!(qualified("marketing", "orders").as_deref(), Some("marketing.orders"));
+    assert_eq!(qualified("growth-team", "orders").as_deref(), Some("growth-team.orders"));
+    assert_eq!(qualified("growth_team", "orders").as_deref(), Some("growth-team.orders"));
+    for (schema, table) in [("growth", "team_orders"), ("Marketing", "orders"), ("", "orders"), ("public", "orders")] {
+        assert_eq!(qualified(schema, table), None, "{schema}.{table}");
+    }
+    let flat = |table| catalog.by_flat_name(&warehouse, table).map(|p| p.id.to_string());
+    assert_eq!(flat("growth_team_orders").as_deref(), Some("growth-team.orders"));
+    assert_eq!(flat("orders"), None);
+    assert_eq!(catalog.by_flat_name(&WarehouseName::new("v"), "marketing_orders"), None);
+}
+
+#[test]
 fn a_column_that_is_personal_in_one_product_alone_is_reported() {
     let rules = CatalogRules { require_pii: Vec::new(), ..rules() };
     let other = PRODUCT

@@ -537,3 +537,15 @@ proptest! {
         let _ = policy(&text);
     }
 }
+
+#[test]
+fn certificate_subjects_are_read_as_openssl_prints_them() {
+    for good in ["CN=superset,O=Example", "CN = superset, O = Example", "cn=a+OU=b", "CN=a\\,b", "2.5.4.3=x", "CN=é"] {
+        let text = format!("[users.u]\ncertificate = {}\n", toml::Value::String(good.to_owned()));
+        let (policy, _) = policy(&text).unwrap_or_else(|e| panic!("{good}: {e}"));
+        assert_eq!(policy.users["u"].certificate.as_deref(), Some(good));
+    }
+    for bad in ["superset", "CN", "colour=red", "=x", ","] {
+        assert!(policy(&format!("[users.u]\ncertificate = \"{bad}\"\n")).is_err(), "{bad}");
+    }
+}

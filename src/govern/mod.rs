@@ -22,6 +22,8 @@ mod row_limit;
 pub mod settings;
 pub mod snapshot;
 pub mod subject;
+#[cfg(test)]
+mod testing;
 pub mod types;
 pub mod view;
 

@@ -26,13 +26,13 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Asks the second parser about the client's query, then checks and rewrites it.
-    pub(super) fn new(input: &'a DecideInput<'a>, query: &Query) -> Walked<Self> {
-        if let Some(own) = own_text(input) {
-            guard::agrees(own, &render_query(query)).map_err(|error| disagreement(&error))?;
-        }
-        let mut query = Box::new(query.clone());
+    /// Checks and rewrites a query, and asks the second parser whether the client's text is the query that was checked.
+    pub(super) fn new(input: &'a DecideInput<'a>, unchanged: &Query) -> Walked<Self> {
+        let mut query = Box::new(unchanged.clone());
         let needs = rewrite_query(input, &mut query)?;
+        if let Some(own) = own_text(input) {
+            guard::agrees(own, &render_query(unchanged)).map_err(|error| disagreement(&error))?;
+        }
         Ok(Self { input, query, needs, shape: None })
     }
 

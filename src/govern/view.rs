@@ -304,3 +304,6 @@ pub(in crate::govern) fn mask_name(mask: &Mask) -> &'static str {
         Mask::Sql(_) => "sql",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -238,3 +238,42 @@ fn missing_files_are_told_together() {
     let files: Vec<_> = found.iter().map(|f| f.file.file_name().unwrap().to_owned()).collect();
     assert_eq!(files, ["policy.toml", "catalog"], "{found}");
 }
+
+/// Every key that a file may have, as the examples and FORMATS show them, is described.
+#[test]
+fn the_docs_name_every_key() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    // Keys that stand commented out count, too.
+    let key = |line: &str| {
+        let line = line.trim_start_matches("# ");
+        let (key, _) = line.split_once(" = ")?;
+        key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_').then(|| key.to_owned())
+    };
+    for (doc, files) in [
+        ("docs/config.md", vec!["config/pgveil.toml", "tests/formats/pgveil.toml"]),
+        ("docs/policy.md", vec!["config/policy.toml", "tests/formats/policy.toml"]),
+        (
+            "docs/catalog.md",
+            vec![
+                "config/catalog/marketing/campaign_attribution.toml",
+                "config/catalog/finance/orders.toml",
+                "config/catalog/product/signups.toml",
+                "tests/formats/product.toml",
+            ],
+        ),
+    ] {
+        let text = read(doc);
+        let headings: Vec<&str> =
+            text.lines().filter(|l| l.starts_with('#')).flat_map(|l| l.split([' ', ','])).collect();
+        let mut seen = 0;
+        for file in files {
+            for key in read(file).lines().filter_map(key).filter(|k| k != "runbook") {
+                seen += 1;
+                let described = headings.contains(&key.as_str()) || text.contains(&format!("`{key}`"));
+                assert!(described, "{doc} does not describe {key} of {file}");
+            }
+        }
+        assert!(seen > 10, "{doc}: {seen}");
+    }
+}

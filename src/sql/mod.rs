@@ -3,6 +3,16 @@
 //! [`parse`] splits and parses under limits; [`statement`] says which kinds of statement there are; `resolve` finds out what
 //! every relation name means; [`render`] prints; [`prove`] parses the print again and demands an equal tree; [`guard`] asks
 //! Postgres' own grammar for a second opinion.
+//!
+//! What holds for every tree that comes from here, and must hold for what is put into one:
+//!
+//! * Quoted text is verbatim, with its quotes doubled: read names with [`ident`] and strings with [`literal_text`], make them
+//!   with [`exact`] and [`literal`].
+//! * Every quoted form of a string has become a plain literal; comments and hints are gone.
+//! * Words that are no keywords of Postgres are names, types that have no keyword are `DataType::Custom`, and `type 'text'` is
+//!   a CAST. `TABLE t` is `SELECT * FROM t`, `LIMIT ALL` is `LIMIT NULL`.
+//! * `span.start.column` is the character position (from 1) in the client's text; `line` means nothing.
+//! * Trees may be deep: parse, walk, print, compare, clone and drop them inside of [`with_deep_stack`].
 
 mod conserved;
 mod deep;
@@ -13,6 +23,7 @@ pub mod guard;
 mod keywords;
 mod lex;
 mod limits;
+mod literals;
 mod names;
 mod parse;
 mod phrase;
@@ -23,6 +34,7 @@ mod refused;
 mod render;
 pub mod resolve;
 mod session_statement;
+mod spelling;
 pub mod statement;
 mod tokens;
 mod wrapped;
@@ -30,6 +42,7 @@ mod wrapped;
 pub use deep::with_deep_stack;
 pub use fingerprint::fingerprint;
 pub use limits::{SqlError, TextLimits};
+pub use literals::{integer, literal, literal_text};
 pub use names::{exact, ident, output_name};
 pub use parse::{parse, parse_expression};
 pub use proof::{ProofError, prove};

@@ -9,40 +9,17 @@
 //! | `OFFSET n LIMIT m` | `LIMIT m OFFSET n` |
 //! | `trim(leading FROM x)` | `trim(leading x)` |
 //! | `type 'text'`, `interval(2) 'text'`, `N'text'` | `CAST('text' AS type)` |
+//! | `'1 day'::interval PRECEDING`, `'x' PRECEDING` | `CAST('1 day' AS interval) PRECEDING`, `('x') PRECEDING` |
 //! | `FOR READ ONLY` | nothing |
 //!
 //! A token's location is not a line and a column: the column is the character position in the client's text.
 
-use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Word};
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
 use super::keywords::{Reserved, reserved};
 use super::lex::{Kind, Lexeme};
 use super::limits::SqlError;
-
-/// Types of Postgres that are no keywords there but have nodes of their own in the tree.
-const TYPE_WORDS: &[&str] = &[
-    "bool",
-    "bytea",
-    "date",
-    "float4",
-    "float8",
-    "int2",
-    "int4",
-    "int8",
-    "json",
-    "jsonb",
-    "regclass",
-    "timestamptz",
-    "timetz",
-    "tsquery",
-    "tsvector",
-    "uuid",
-    "varbit",
-];
-
-/// Keywords of Postgres that sqlparser takes for clauses of other systems.
-const FOREIGN_MEANING: &[&str] = &["cluster", "global", "match", "value", "version", "view"];
+use super::spelling::token;
 
 /// Reserved words that stand nowhere in a query.
 const NOT_IN_QUERIES: &[&str] = &[
@@ -157,7 +134,20 @@ impl Writer<'_> {
                     writer.push(if part == "." { Token::Period } else { Token::make_word(part, None) }, span);
                 }
             }),
-            Kind::Text(_) if labelled => return Err(near(lexeme, "a string constant")),
+            Kind::Text(value) if self.begins_bound() && self.next_is_bound(1) => {
+                let value = value.clone();
+                self.push(Token::LParen, span(lexeme));
+                self.push(token(&Kind::Text(value), false), span(lexeme));
+                self.push(Token::RParen, span(lexeme));
+            }
+            Kind::Text(value)
+                if self.begins_bound() && self.next_is_sign(1, "::") && self.cast_bound(value, span(lexeme)) =>
+            {
+                return Ok(());
+            }
+            // sqlparser takes these for names.
+            Kind::Text(_) if labelled || self.next_is_sign(1, ".") => return Err(near(lexeme)),
+            Kind::Parameter(_) if dotted => return Err(near(lexeme)),
             kind => self.push(token(kind, dotted), span(lexeme)),
         }
         self.at += 1;
@@ -189,7 +179,7 @@ impl Writer<'_> {
         let span = span(lexeme);
         let called = self.next_is_sign(1, "(");
         match word {
-            "table" if called => return Err(near(lexeme, "TABLE")),
+            "table" if called => return Err(near(lexeme)),
             "table" => self.push_words(&["SELECT", "*", "FROM"], span),
             "isnull" if !called => self.push_words(&["IS", "NULL"], span),
             "notnull" if !called => self.push_words(&["IS", "NOT", "NULL"], span),
@@ -207,11 +197,38 @@ impl Writer<'_> {
                 self.grouping_sets()?;
                 return Ok(false);
             }
-            _ if NOT_IN_QUERIES.contains(&word) => return Err(near(lexeme, word)),
+            _ if NOT_IN_QUERIES.contains(&word) => return Err(near(lexeme)),
             _ => return Ok(false),
         }
         self.at += 1;
         Ok(true)
+    }
+
+    /// Whether a bound of a window's frame may begin here.
+    fn begins_bound(&self) -> bool {
+        self.previous()
+            .is_some_and(|before| ["range", "rows", "groups", "between", "and"].iter().any(|word| before.is_word(word)))
+    }
+    fn next_is_bound(&self, ahead: usize) -> bool {
+        self.next_is_word(ahead, "preceding") || self.next_is_word(ahead, "following")
+    }
+
+    /// `'1 day'::interval PRECEDING`: sqlparser reads no cast behind a text there.
+    fn cast_bound(&mut self, value: &str, span: Span) -> bool {
+        const LONGEST_TYPE: usize = 6;
+        let Some(length) = (1..=LONGEST_TYPE).find(|length| self.next_is_bound(2 + length)) else { return false };
+        let name = self.lexemes.get(self.at + 2..self.at + 2 + length).unwrap_or_default();
+        if !name.iter().all(|part| matches!(part.kind, Kind::Word(_) | Kind::Quoted(_)) || part.is_sign(".")) {
+            return false;
+        }
+        self.cast(value, span, |writer, span| {
+            for (n, part) in name.iter().enumerate() {
+                let dotted = n.checked_sub(1).and_then(|n| name.get(n)).is_some_and(|before| before.is_sign("."));
+                writer.push(token(&part.kind, dotted), span);
+            }
+        });
+        self.at += 2 + length;
+        true
     }
 
     /// Whether the FROM that stands here is the empty one of `trim(leading FROM x)`.
@@ -307,8 +324,12 @@ fn span(lexeme: &Lexeme) -> Span {
     Span { start: at(lexeme.position), end: at(lexeme.position + lexeme.end - lexeme.start) }
 }
 
-fn near(lexeme: &Lexeme, what: &str) -> SqlError {
-    SqlError::syntax(format!("syntax error at or near {}", what.to_uppercase()), lexeme.position)
+fn near(lexeme: &Lexeme) -> SqlError {
+    let shown = match &lexeme.kind {
+        Kind::Word(word) => word.clone(),
+        other => token(other, false).to_string(),
+    };
+    SqlError::syntax(format!("syntax error at or near \"{shown}\""), lexeme.position)
 }
 
 fn unsupported(lexeme: &Lexeme, what: &str, hint: &str) -> SqlError {
@@ -316,119 +337,5 @@ fn unsupported(lexeme: &Lexeme, what: &str, hint: &str) -> SqlError {
         message: format!("{what} is not supported by pgveil"),
         hint: Some(hint.to_owned()),
         position: Some(lexeme.position),
-    }
-}
-
-/// One lexeme. In the tree quoted text is verbatim: its quotes stay doubled, so that it prints as what it is.
-fn token(kind: &Kind, dotted: bool) -> Token {
-    match kind {
-        Kind::Word(word) => {
-            Token::Word(Word { value: word.clone(), quote_style: None, keyword: keyword(word, dotted) })
-        }
-        Kind::Quoted(name) => {
-            Token::Word(Word { value: name.replace('"', "\"\""), quote_style: Some('"'), keyword: Keyword::NoKeyword })
-        }
-        Kind::Text(value) | Kind::National(value) => Token::SingleQuotedString(value.replace('\'', "''")),
-        Kind::Bits(digits) => Token::SingleQuotedByteStringLiteral(digits.clone()),
-        Kind::Hex(digits) => Token::HexStringLiteral(digits.clone()),
-        Kind::Number(number) => Token::Number(number.clone(), false),
-        Kind::Parameter(parameter) => Token::Placeholder(parameter.clone()),
-        Kind::Sign(sign) => sign_token(sign),
-        Kind::Operator(operator) => operator_token(operator),
-    }
-}
-
-/// Postgres' keywords, and the types among sqlparser's; every other word is a name.
-fn keyword(word: &str, dotted: bool) -> Keyword {
-    let lower = word.to_ascii_lowercase();
-    let meant = reserved(&lower).is_some() && !FOREIGN_MEANING.contains(&lower.as_str());
-    if dotted || !(meant || TYPE_WORDS.contains(&lower.as_str()) || lower == "bernoulli") {
-        return Keyword::NoKeyword;
-    }
-    match Token::make_word(word, None) {
-        Token::Word(word) => word.keyword,
-        _ => Keyword::NoKeyword,
-    }
-}
-
-fn sign_token(sign: &str) -> Token {
-    match sign {
-        "(" => Token::LParen,
-        ")" => Token::RParen,
-        "[" => Token::LBracket,
-        "]" => Token::RBracket,
-        "," => Token::Comma,
-        ";" => Token::SemiColon,
-        "." => Token::Period,
-        ":" => Token::Colon,
-        "::" => Token::DoubleColon,
-        ":=" => Token::Assignment,
-        _ => Token::RArrow,
-    }
-}
-
-fn operator_token(operator: &str) -> Token {
-    match operator {
-        "=" => Token::Eq,
-        "<>" => Token::Neq,
-        "<" => Token::Lt,
-        ">" => Token::Gt,
-        "<=" => Token::LtEq,
-        ">=" => Token::GtEq,
-        "+" => Token::Plus,
-        "-" => Token::Minus,
-        "*" => Token::Mul,
-        "/" => Token::Div,
-        "%" => Token::Mod,
-        "^" => Token::Caret,
-        "||" => Token::StringConcat,
-        "|" => Token::Pipe,
-        "&" => Token::Ampersand,
-        "#" => Token::Sharp,
-        "~" => Token::Tilde,
-        "<<" => Token::ShiftLeft,
-        ">>" => Token::ShiftRight,
-        "~*" => Token::TildeAsterisk,
-        "!~" => Token::ExclamationMarkTilde,
-        "!~*" => Token::ExclamationMarkTildeAsterisk,
-        "~~" => Token::DoubleTilde,
-        "~~*" => Token::DoubleTildeAsterisk,
-        "!~~" => Token::ExclamationMarkDoubleTilde,
-        "!~~*" => Token::ExclamationMarkDoubleTildeAsterisk,
-        "&&" => Token::Overlap,
-        "!!" => Token::DoubleExclamationMark,
-        "@" => Token::AtSign,
-        "^@" => Token::CaretAt,
-        "|/" => Token::PGSquareRoot,
-        "||/" => Token::PGCubeRoot,
-        "->" => Token::Arrow,
-        "->>" => Token::LongArrow,
-        "#>" => Token::HashArrow,
-        "#>>" => Token::HashLongArrow,
-        "@>" => Token::AtArrow,
-        "<@" => Token::ArrowAt,
-        "#-" => Token::HashMinus,
-        "@?" => Token::AtQuestion,
-        "@@" => Token::AtAt,
-        "?" => Token::Question,
-        "?&" => Token::QuestionAnd,
-        "?|" => Token::QuestionPipe,
-        "@-@" => Token::AtDashAt,
-        "?-" => Token::QuestionMarkDash,
-        "##" => Token::DoubleSharp,
-        "&<" => Token::AmpersandLeftAngleBracket,
-        "&>" => Token::AmpersandRightAngleBracket,
-        "&<|" => Token::AmpersandLeftAngleBracketVerticalBar,
-        "|&>" => Token::VerticalBarAmpersandRightAngleBracket,
-        "<->" => Token::TwoWayArrow,
-        "<^" => Token::LeftAngleBracketCaret,
-        ">^" => Token::RightAngleBracketCaret,
-        "?#" => Token::QuestionMarkSharp,
-        "?-|" => Token::QuestionMarkDashVerticalBar,
-        "?||" => Token::QuestionMarkDoubleVerticalBar,
-        "~=" => Token::TildeEqual,
-        "<<|" => Token::ShiftLeftVerticalBar,
-        "|>>" => Token::VerticalBarShiftRight,
-        other => Token::CustomBinaryOperator(other.to_owned()),
     }
 }

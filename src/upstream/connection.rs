@@ -260,15 +260,21 @@ impl Connection {
     pub fn is_waiting(&self) -> bool {
         !self.conversation.expected.is_empty() || self.local.len() > self.local_given
     }
+    /// Bytes that are enqueued and not sent: who pipelines without end is to be held back by it.
+    pub fn unsent(&self) -> usize {
+        self.write.len()
+    }
     /// Extended messages were enqueued and no Sync after them.
     pub fn in_pipeline(&self) -> bool {
         self.conversation.open_unit
     }
     /// Whether a drop of the lease would give it back: idle, nothing outstanding, not broken. Let it go then.
     pub fn is_clean(&self) -> bool {
+        self.is_quiet() && self.conversation.status == TransactionStatus::Idle
+    }
+    fn is_quiet(&self) -> bool {
         !self.broken
             && self.conversation.is_at_rest()
-            && self.conversation.status == TransactionStatus::Idle
             && self.write.is_empty()
             && !self.unflushed
             && self.read.len() <= self.given
@@ -319,6 +325,21 @@ impl Connection {
             self.read = BytesMut::with_capacity(SMALL_BUFFER);
         }
         true
+    }
+
+    /// Only a transaction stands between it and the next session.
+    pub(super) fn needs_rollback(&self) -> bool {
+        self.is_quiet() && self.conversation.status != TransactionStatus::Idle
+    }
+
+    /// Ends the transaction that a session has left behind.
+    pub(super) async fn roll_back(&mut self) -> Result<(), UpstreamError> {
+        self.control_quietly(&Control::Rollback { chain: false })?;
+        while self.is_waiting() {
+            self.fill().await?;
+            while self.next_frame()?.is_some() {}
+        }
+        Ok(())
     }
 
     /// Whether an idle connection still stands, as far as the socket knows: no round trip.

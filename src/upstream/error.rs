@@ -49,6 +49,11 @@ impl UpstreamError {
                 format!("the warehouse \"{warehouse}\" sent an answer that pgveil does not understand"),
             )
             .with_hint("The log of pgveil says more; tell its operator."),
+            // A value that only the warehouse could judge; what it says is about the client's own setting, and no data.
+            Self::Settings { sqlstate: state, message } if *state == sqlstate::INVALID_PARAMETER_VALUE => {
+                ClientError::new(ErrorKind::Client, *state, message.clone())
+                    .with_hint("SET it to another value, or RESET it.")
+            }
             Self::Settings { .. } | Self::Unsendable(_) => ClientError::new(
                 ErrorKind::Internal,
                 sqlstate::INTERNAL_ERROR,

@@ -6,15 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::pool::Shared;
 
+/// How long a ROLLBACK of what a session has left behind may take.
+const ROLLBACK_LIMIT: Duration = Duration::from_secs(5);
 /// How long a cancel of an abandoned statement may take.
 const CANCEL_LIMIT: Duration = Duration::from_secs(10);
 
 /// A connection in the hands of one session. Dropped clean it goes back to the pool; with a cancel under way it goes back
-/// when that has ended; anything unfinished is cancelled and closed.
+/// when that has ended, out of a transaction after a ROLLBACK; a statement that is unfinished is cancelled and the connection
+/// closed.
 pub struct Lease {
     /// Empty only while it is dropped.
     connection: Option<Box<Connection>>,
@@ -61,6 +65,18 @@ impl fmt::Debug for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
+        if connection.needs_rollback()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let shared = self.shared.clone();
+            runtime.spawn(async move {
+                match timeout(ROLLBACK_LIMIT, connection.roll_back()).await {
+                    Ok(Ok(())) => drop(Lease::new(connection, shared)),
+                    _ => shared.closed_one(connection),
+                }
+            });
+            return;
+        }
         if !connection.end_lease() {
             close(connection, &self.shared);
         } else if connection.cancel_target().end_lease() {

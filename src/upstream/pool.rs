@@ -155,7 +155,7 @@ impl Pool {
         if let Some(lease) = self.try_acquire() {
             return Ok(lease);
         }
-        let asked = Clock::now();
+        let limit = deadline.saturating_duration_since(Instant::now());
         let (mut place, number) = {
             let mut state = self.shared.state();
             self.shared.refusal(&state)?;
@@ -171,7 +171,7 @@ impl Pool {
         match timeout_at(deadline, &mut place).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(PoolError::Closed { warehouse: self.shared.warehouse.clone() }),
-            Err(_) => Err(self.shared.too_late(asked.elapsed())),
+            Err(_) => Err(self.shared.too_late(limit)),
         }
     }
 
@@ -186,16 +186,21 @@ impl Pool {
                 let connection = state.idle.pop()?;
                 state.stats.idle -= 1;
                 state.stats.leased += 1;
+                state.stats.acquired += 1;
                 connection
             };
             if connection.still_stands() && connection.begin_lease().is_ok() {
-                self.shared.state().stats.acquired += 1;
                 return Some(Lease::new(connection, self.shared.clone()));
             }
+            self.shared.state().stats.acquired -= 1;
             self.shared.closed_one(connection);
         }
     }
 
+    /// How to reach the warehouse, for facts and checks.
+    pub fn target(&self) -> &Target {
+        &self.shared.target
+    }
     /// Opens a connection when there is none, so that [`Self::health`] knows.
     pub fn warm(&self) {
         let mut state = self.shared.state();
@@ -273,13 +278,12 @@ impl Shared {
         }
     }
 
-    fn too_late(&self, waited: Duration) -> PoolError {
+    fn too_late(&self, limit: Duration) -> PoolError {
         let state = self.state();
         let warehouse = self.warehouse.clone();
         match &state.outage {
             Some(down) if state.stats.leased == 0 => PoolError::Unreachable { warehouse, outage: down.outage.clone() },
-            // The limit as it is written, not the millisecond more that the timer took.
-            _ => PoolError::Busy { warehouse, waited: round(waited), size: state.stats.size },
+            _ => PoolError::Busy { warehouse, waited: round(limit), size: state.stats.size },
         }
     }
 
@@ -404,10 +408,11 @@ impl Shared {
     }
 }
 
-fn round(waited: Duration) -> Duration {
-    let millis = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-    let step = if millis >= 1000 { 100 } else { 10 };
-    Duration::from_millis(millis / step * step)
+/// The limit as somebody wrote it, not the microseconds less that were left of it.
+fn round(limit: Duration) -> Duration {
+    let step = if limit >= Duration::from_secs(1) { 100 } else { 10 };
+    let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(millis.saturating_add(step / 2) / step * step)
 }
 
 /// Opens one connection; the first that fails goes on trying for all.

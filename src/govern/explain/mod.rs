@@ -1,5 +1,10 @@
 //! EXPLAIN's answer as a client may see it: node types, join types and product names, with costs and rows only where
-//! nothing is guarded.
+//! nothing is guarded. It is rebuilt from a list of what may be shown, never filtered.
+
+mod plan;
+mod print;
+
+use crate::sql::statement::ExplainFormat;
 
 use super::permit::ExplainShape;
 
@@ -10,7 +15,14 @@ pub struct UnreadablePlan;
 
 /// The rows of the answer from the warehouse's `FORMAT JSON`: a line each for TEXT, one row for the other formats.
 pub fn render(json: &str, shape: &ExplainShape) -> Result<Vec<String>, UnreadablePlan> {
-    let _ = shape;
-    let plan: serde_json::Value = serde_json::from_str(json).map_err(|_| UnreadablePlan)?;
-    Ok(vec![plan.to_string()])
+    let root = plan::read(json, shape)?;
+    Ok(match shape.format {
+        ExplainFormat::Text => print::text(&root),
+        ExplainFormat::Json => vec![print::json(&root)],
+        ExplainFormat::Yaml => vec![print::yaml(&root)],
+        ExplainFormat::Xml => vec![print::xml(&root)],
+    })
 }
+
+#[cfg(test)]
+mod tests;

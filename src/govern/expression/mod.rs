@@ -140,6 +140,3 @@ pub(in crate::govern) fn functions_of(expr: &Expr, functions: &mut BTreeSet<(Opt
         };
     });
 }
-
-#[cfg(test)]
-mod tests;

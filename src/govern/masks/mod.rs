@@ -104,6 +104,3 @@ fn text_length(fact: &ColumnFacts) -> Option<u32> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -78,11 +78,11 @@ impl Walker<'_> {
         let (of_left, of_right) = (shown(&left), shown(&right));
         let merged = match constraint {
             JoinConstraint::On(condition) => {
-                // The condition sees both sides, and not what stands before the join.
-                let both = left.iter().chain(&right).cloned().collect();
-                let outside = std::mem::replace(&mut self.scopes.current().entries, both);
+                // The condition sees both sides; what stands before the join is for LATERAL alone.
+                let before = self.scopes.current().entries.len();
+                self.scopes.current().entries.extend(left.iter().chain(&right).cloned());
                 self.expr(condition)?;
-                self.scopes.current().entries = outside;
+                self.scopes.current().entries.truncate(before);
                 Vec::new()
             }
             JoinConstraint::Using(names) => self.using(names, &of_left, &of_right)?,

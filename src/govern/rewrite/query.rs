@@ -68,6 +68,11 @@ impl Walker<'_> {
         if let Some(with) = with.as_mut() {
             self.with(with)?;
         }
+        if (limit_clause.is_some() || fetch.is_some()) && limited_inside(body) {
+            // Postgres merges the two, or takes them for a mistake, as it comes.
+            let hint = "Write it inside of the parentheses, or select from the inner query.";
+            return Err(construct("LIMIT, OFFSET or FETCH behind a query in parentheses that has its own", hint));
+        }
         let order = match (order_by.as_mut(), outer) {
             (Some(_), Some(_)) => {
                 let message = "multiple ORDER BY clauses not allowed";
@@ -239,11 +244,14 @@ impl Walker<'_> {
 
         self.scopes.enter();
         self.from(from)?;
-        if let Some(condition) = selection {
-            self.expr(condition)?;
-        }
         let before = self.log.len();
         let columns = self.projection(projection)?;
+        if let Some(condition) = selection {
+            // Rows are chosen before they are grouped: what is read here needs no place in GROUP BY.
+            let shown = self.log.len();
+            self.expr(condition)?;
+            self.log.truncate(shown);
+        }
         if let Some(condition) = having {
             self.expr(condition)?;
         }
@@ -382,6 +390,18 @@ impl Walker<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a query in parentheses has a LIMIT, OFFSET or FETCH of its own.
+fn limited_inside(body: &SetExpr) -> bool {
+    let mut body = body;
+    while let SetExpr::Query(inner) = body {
+        if inner.limit_clause.is_some() || inner.fetch.is_some() {
+            return true;
+        }
+        body = &inner.body;
+    }
+    false
 }
 
 /// ASC, DESC, NULLS FIRST, NULLS LAST and nothing more.

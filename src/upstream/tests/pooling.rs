@@ -9,6 +9,8 @@ use crate::govern::permit::{Permit, PermitKind};
 use crate::upstream::test_postgres::{TestPostgres, free_port};
 use crate::upstream::{Control, Health, Lease, Pool, PoolError};
 
+use crate::wire::TransactionStatus;
+
 use super::{answers, config, permit, pool, server};
 
 async fn acquire(pool: &Pool) -> Lease {
@@ -40,22 +42,39 @@ async fn a_clean_lease_comes_back_and_an_unfinished_one_does_not() {
 
     for (n, spoil) in [
         (|lease: &mut Lease| lease.query(&permit("SELECT 1"))) as fn(&mut Lease) -> _,
-        |lease| lease.control(&Control::Begin { isolation: None, deferrable: None }),
         |lease| lease.flush_request(),
+        |lease| lease.parse_unnamed(&permit("SELECT 1"), &[]).map(drop),
     ]
     .into_iter()
     .enumerate()
     {
         let mut lease = acquire(&pool).await;
         spoil(&mut lease).unwrap();
-        if n == 1 {
-            answers(&mut lease).await;
-        }
         drop(lease);
         eventually("it is closed", || pool.stats().closed == n as u64 + 1).await;
         assert_eq!(pool.stats().idle, 0, "{n}");
     }
     assert_ne!(acquire(&pool).await.backend_pid(), pid);
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_left_behind_is_rolled_back() {
+    let pool = pool(server(), 1);
+    for fails in [false, true] {
+        let mut lease = acquire(&pool).await;
+        let pid = lease.backend_pid();
+        lease.control(&Control::Begin { isolation: None, deferrable: None }).unwrap();
+        if fails {
+            lease.query(&permit("SELECT 1/0")).unwrap();
+        }
+        answers(&mut lease).await;
+        drop(lease);
+        let mut lease = acquire(&pool).await;
+        assert_eq!(lease.backend_pid(), pid);
+        assert_eq!(lease.transaction_status(), TransactionStatus::Idle);
+        lease.query(&permit("SELECT 1")).unwrap();
+        assert_eq!(answers(&mut lease).await, ["T", "D:1", "C:SELECT 1", "Z:I"]);
+    }
 }
 
 #[tokio::test]

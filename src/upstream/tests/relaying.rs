@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
 
-use crate::upstream::{Connection, CopyCounting, RelayStop, RowRelay};
+use crate::upstream::{Connection, CopyCounting, RelayStop, RowRelay, hide_origins};
 
 use super::{answers, connect, describe, permit};
 
@@ -218,4 +218,24 @@ async fn small_results_wait_for_the_sessions_own_write() {
     assert_eq!(frames(&out), ["T", "D:1", "C:SELECT 1"]);
     drop(theirs);
     assert_eq!(answers(&mut connection).await, ["Z:I"]);
+}
+
+#[tokio::test]
+async fn descriptions_name_no_relation() {
+    super::server().sql("postgres", "CREATE TABLE public.origin (a int)");
+    let mut connection = connect().await;
+    connection.query(&permit("SELECT a, 1 AS b FROM public.origin")).unwrap();
+    connection.fill().await.unwrap();
+    let frame = connection.next_frame().unwrap().unwrap().raw.to_vec();
+    let mut out = BytesMut::from(&b"before"[..]);
+    hide_origins(&frame, &mut out).unwrap();
+    let hidden = &out[6..];
+    assert_eq!(hidden.len(), frame.len());
+    let fields = crate::wire::answer::row_description(&hidden[5..]).unwrap();
+    assert_eq!(
+        fields.iter().map(|f| (f.name, f.table_oid, f.column, f.type_oid)).collect::<Vec<_>>(),
+        [("a", 0, 0, 23), ("b", 0, 0, 23)]
+    );
+    assert!(hide_origins(&frame[..frame.len() - 1], &mut out).is_err());
+    assert_eq!(out.len(), 6 + frame.len(), "nothing is appended then");
 }

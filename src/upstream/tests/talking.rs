@@ -138,13 +138,11 @@ async fn a_setting_that_the_warehouse_refuses_ends_the_lease() {
     connection.apply(&settings(&[("TimeZone", "Mars/Phobos")])).unwrap();
     connection.query(&permit("SELECT 1")).unwrap();
     connection.fill().await.unwrap();
-    match connection.next_frame() {
-        Err(UpstreamError::Settings { sqlstate, message }) => {
-            assert_eq!(sqlstate.as_str(), "22023");
-            assert!(message.contains("Mars/Phobos"));
-        }
-        other => panic!("{other:?}"),
-    }
+    let error = connection.next_frame().unwrap_err();
+    assert!(matches!(error, UpstreamError::Settings { .. }), "{error}");
+    let told = error.to_client(&"analytics".into());
+    assert_eq!(told.sqlstate.as_str(), "22023");
+    assert!(told.message.contains("Mars/Phobos"));
     assert!(connection.is_broken() && !connection.is_clean());
 }
 
@@ -280,6 +278,19 @@ async fn a_denial_aborts_an_unfinished_pipeline_quietly() {
     assert_eq!(answers(&mut connection).await, ["1", "2", "C:BEGIN", "Z:E"]);
     connection.control(&Control::Rollback { chain: false }).unwrap();
     answers(&mut connection).await;
+    assert!(connection.is_clean());
+}
+
+#[tokio::test]
+async fn a_denial_outside_a_transaction_aborts_only_its_pipeline() {
+    let mut connection = connect().await;
+    let first = connection.parse_unnamed(&permit("SELECT 1"), &[]).unwrap();
+    bind(&mut connection, "", &first, None);
+    connection.execute("", 0).unwrap();
+    connection.fail_transaction().unwrap();
+    bind(&mut connection, "", &first, None);
+    connection.sync().unwrap();
+    assert_eq!(answers(&mut connection).await, ["1", "2", "D:1", "C:SELECT 1", "Z:I"]);
     assert!(connection.is_clean());
 }
 
