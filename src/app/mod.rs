@@ -61,7 +61,9 @@ pub enum AppError {
     #[error(transparent)]
     State(#[from] StateError),
     /// A store that this version does not have.
-    #[error("[state] url is a postgres:// URL; this version keeps its state in SQLite only: write url = \"sqlite:pgveil.db\"")]
+    #[error(
+        "[state] url is a postgres:// URL; this version keeps its state in SQLite only: write url = \"sqlite:pgveil.db\""
+    )]
     StateElsewhere,
     /// The system refuses something basic.
     #[error("pgveil cannot start: {0}")]

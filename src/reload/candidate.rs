@@ -1,11 +1,11 @@
 //! A candidate: the files as they are now, with what the warehouses say, built and validated whole.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::ServerConfig;
 use crate::document::{SourceFile, Unset};
-use crate::error::{Diagnostic, Diagnostics};
+use crate::error::{Diagnostic, Diagnostics, Level};
 use crate::govern::facts::Facts;
 use crate::govern::snapshot::{Snapshot, SnapshotParts, WarehouseRules};
 use crate::names::WarehouseName;
@@ -88,7 +88,11 @@ pub fn places(config: &Path, server: &ServerConfig) -> super::Places {
     places.files.insert(config.to_owned());
     places.trees.insert(server.catalog.path.clone());
     let policy = server.policy_path.clone();
-    if policy.is_dir() { places.trees.insert(policy) } else { places.files.insert(policy) };
+    if policy.is_dir() {
+        places.trees.insert(policy)
+    } else {
+        places.files.insert(policy)
+    };
     let http_tls = server.http.as_ref().and_then(|http| http.tls.as_ref());
     for tls in server.server.tls.iter().chain(http_tls) {
         places.files.extend([tls.cert.clone(), tls.key.clone()]);
@@ -105,14 +109,12 @@ pub fn places(config: &Path, server: &ServerConfig) -> super::Places {
     places
 }
 
-/// The findings, written out for the log.
+/// The findings, written out for the log. Each names its file and line itself.
 pub fn log_findings(findings: &Diagnostics) {
     for finding in findings.clone().sorted() {
-        let (file, line): (&PathBuf, usize) = (&finding.file, finding.line);
-        let file = file.display();
         match finding.level {
-            crate::error::Level::Error => tracing::error!(%file, line, "{finding}"),
-            crate::error::Level::Warning => tracing::warn!(%file, line, "{finding}"),
+            Level::Error => tracing::error!("{finding}"),
+            Level::Warning => tracing::warn!("{finding}"),
         }
     }
 }

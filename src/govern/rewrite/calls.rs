@@ -145,7 +145,8 @@ impl Walker<'_> {
 
     /// `ARRAY(SELECT …)`.
     fn array_of_query(&mut self, function: &mut Function) -> Walked {
-        let Function { name: _, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } = function;
+        let Function { name: _, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } =
+            function;
         let more = *uses_odbc_syntax
             || !matches!(parameters, FunctionArguments::None)
             || !within_group.is_empty()
@@ -169,8 +170,7 @@ impl Walker<'_> {
         let Some(form) = form else { return Ok(()) };
         match &form {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name)))
-                if name.quote_style.is_none()
-                    && matches!(ident(name).as_str(), "nfc" | "nfd" | "nfkc" | "nfkd") =>
+                if name.quote_style.is_none() && matches!(ident(name).as_str(), "nfc" | "nfd" | "nfkc" | "nfkd") =>
             {
                 if let FunctionArguments::List(list) = &mut function.args {
                     list.args.push(form);
@@ -183,7 +183,8 @@ impl Walker<'_> {
 
     /// Everything of a call but its name.
     fn parts_of_call(&mut self, function: &mut Function) -> Walked {
-        let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } = function;
+        let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } =
+            function;
         absent("{fn …}", *uses_odbc_syntax)?;
         absent("a parametric function", !matches!(parameters, FunctionArguments::None))?;
         absent("IGNORE NULLS or RESPECT NULLS", null_treatment.is_some())?;
@@ -238,7 +239,9 @@ impl Walker<'_> {
         for clause in clauses {
             match clause {
                 FunctionArgumentClause::OrderBy(order) => self.inner_order(order)?,
-                FunctionArgumentClause::IgnoreOrRespectNulls(_) => return Err(foreign("IGNORE NULLS or RESPECT NULLS")),
+                FunctionArgumentClause::IgnoreOrRespectNulls(_) => {
+                    return Err(foreign("IGNORE NULLS or RESPECT NULLS"));
+                }
                 FunctionArgumentClause::Where(_) => return Err(construct("WHERE in a call", "Use FILTER.")),
                 FunctionArgumentClause::Limit(_) => return Err(foreign("LIMIT in a call")),
                 FunctionArgumentClause::OnOverflow(_) => return Err(foreign("ON OVERFLOW")),

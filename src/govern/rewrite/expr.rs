@@ -99,7 +99,9 @@ impl Walker<'_> {
             Expr::Extract { field, syntax, expr } => {
                 match syntax {
                     ExtractSyntax::From => {}
-                    ExtractSyntax::Comma => return Err(construct("EXTRACT with a comma", "Use EXTRACT(field FROM x).")),
+                    ExtractSyntax::Comma => {
+                        return Err(construct("EXTRACT with a comma", "Use EXTRACT(field FROM x)."));
+                    }
                 }
                 match field {
                     DateTimeField::Week(Some(_)) => return Err(foreign("WEEK(…)")),
