@@ -85,17 +85,14 @@ pub(super) fn deprecation<'d>(
     id: Option<&(ProductId, Place<'d>)>,
 ) -> (Option<Deprecation>, Option<(ProductId, Place<'d>)>) {
     let Some(mut table) = root.table("deprecation") else {
-        if status == Some(Status::Deprecated) && !root.has("deprecation") {
-            let hint = "add [deprecation] with replaced_by, sunset and message, as far as they are known";
-            root.missing("a deprecated product needs [deprecation]", Some(hint.to_owned()));
-        }
-        return (None, None);
+        // What replaces it and when it ends may not be known yet.
+        let known = (status == Some(Status::Deprecated)).then(Deprecation::default);
+        return (known, None);
     };
-    if let (Some(Status::Draft | Status::Published), Some(place)) = (status, table.place()) {
-        place.error_with_hint(
-            "[deprecation] belongs to status = \"deprecated\"",
-            "write status = \"deprecated\", or remove [deprecation]",
-        );
+    let deprecated = status == Some(Status::Deprecated);
+    if let (false, Some(place)) = (deprecated, table.place()) {
+        let hint = "write status = \"deprecated\" when it is to take effect";
+        place.warn("[deprecation] has no effect before status = \"deprecated\"", Some(hint.to_owned()));
     }
     let replaced_by = table.take("replaced_by").and_then(Value::text).filter(|t| t.known).and_then(|text| {
         let parsed = ProductId::parse(&text.value);
@@ -115,7 +112,7 @@ pub(super) fn deprecation<'d>(
     let message = table.take("message").and_then(Value::filled_text).map(|t| t.value);
     table.finish();
     let deprecation = Deprecation { replaced_by: replaced_by.as_ref().map(|(id, _)| id.clone()), sunset, message };
-    (Some(deprecation), replaced_by)
+    (deprecated.then_some(deprecation), replaced_by)
 }
 
 pub(super) fn schedule(mut table: Table<'_>) -> Option<ContractSchedule> {

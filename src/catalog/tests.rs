@@ -453,6 +453,22 @@ fn mistakes_in_checks() {
 }
 
 #[test]
+fn deprecation_takes_effect_with_the_status() {
+    let early = format!("{PRODUCT}[deprecation]\nsunset = 2027-01-31");
+    let (catalog, warnings) = compile_all(&[&early], &rules()).unwrap();
+    assert_eq!(catalog.iter().next().unwrap().deprecation, None);
+    let expected = "[deprecation] has no effect before status = \"deprecated\" | write status = \"deprecated\" when it is to \
+                    take effect";
+    assert!(told(&warnings).iter().any(|t| t.ends_with(expected)), "{:?}", told(&warnings));
+    let bare = PRODUCT.replace("\"published\"", "\"deprecated\"");
+    assert_eq!(one(&bare).deprecation, Some(Deprecation::default()));
+    assert_eq!(
+        one(&early.replace("\"published\"", "\"deprecated\"")).deprecation.unwrap().sunset.unwrap().year(),
+        2027
+    );
+}
+
+#[test]
 fn mistakes_in_filters_sla_deprecation_and_contract() {
     for (end, expected) in [
         (
@@ -491,10 +507,6 @@ fn mistakes_in_filters_sla_deprecation_and_contract() {
             "22:24 \"sla.query_latency_p95_ms\" must be a whole number from 1 to 86400000",
         ),
         (
-            "[deprecation]\nsunset = 2027-01-31",
-            "21:1 [deprecation] belongs to status = \"deprecated\" | write status = \"deprecated\", or remove [deprecation]",
-        ),
-        (
             "[contract]\ninterval = \"1h\"\ncron = \"0 6 * * *\"",
             "21:1 [contract] has either interval or cron | write interval = \"15m\", or cron = \"0 6 * * *\"",
         ),
@@ -511,11 +523,6 @@ fn mistakes_in_filters_sla_deprecation_and_contract() {
         let text = format!("{PRODUCT}{end}").replace("\"published\"", "\"deprecated\"");
         told(&compile_all(&[&text], &rules()).unwrap_err())
     };
-    assert_told(
-        &deprecated(""),
-        "1:1 a deprecated product needs [deprecation] | add [deprecation] with replaced_by, sunset and message, as far as \
-         they are known",
-    );
     assert_told(
         &deprecated("[deprecation]\nreplaced_by = \"marketing.orders\""),
         "22:15 a product cannot be replaced by itself",

@@ -23,7 +23,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod subject;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod types;
 pub mod view;
 

@@ -1,10 +1,9 @@
 //! A candidate: the files as they are now, with what the warehouses say, built and validated whole.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::config::ServerConfig;
-use crate::document::{SourceFile, Unset};
+use crate::document::Unset;
 use crate::error::{Diagnostic, Diagnostics, Level};
 use crate::govern::facts::Facts;
 use crate::govern::snapshot::{Snapshot, SnapshotParts, WarehouseRules};
@@ -24,7 +23,6 @@ pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<
         extension_schemas: config.extension_schemas.clone(),
     };
     let warehouses = sources.server.warehouses.iter();
-    let text = |file: &SourceFile| (file.path.clone(), Arc::from(file.text.as_str()));
     let parts = SnapshotParts {
         generation,
         catalog: sources.catalog.clone(),
@@ -32,7 +30,6 @@ pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<
         facts: facts.clone(),
         warehouses: warehouses.map(|(name, config)| (name.clone(), rules(config))).collect(),
         has_hash_key: sources.server.hash_key.is_some(),
-        sources: sources.texts.catalog.iter().map(text).collect(),
     };
     blocking(&sources.texts.server.path, move || Snapshot::build(parts)).await
 }
