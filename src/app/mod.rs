@@ -169,6 +169,7 @@ fn share(first: First, audit: Audit, shutdown: watch::Receiver<Shutdown>) -> Res
         pools: ArcSwap::from_pointee(pools),
         audit,
         queues: Queues::default(),
+        versions: dashmap::DashMap::default(),
         max_message: begun.sources.server.server.max_message,
         shutdown,
     };

@@ -155,6 +155,12 @@ pub struct Ticket {
     started: Instant,
 }
 
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket").field("seq", &self.seq).finish_non_exhaustive()
+    }
+}
+
 impl Ticket {
     fn new(queue: Arc<Queue>, seq: Option<u64>, owes_outcome: bool) -> Self {
         Self { queue, of: seq.filter(|_| owes_outcome), seq, started: Instant::now() }

@@ -107,6 +107,8 @@ pub mod sqlstate {
         PROGRAM_LIMIT_EXCEEDED = "54000";
         /// 54001
         STATEMENT_TOO_COMPLEX = "54001";
+        /// 55000
+        OBJECT_NOT_IN_PREREQUISITE_STATE = "55000";
         /// 55P02
         CANT_CHANGE_RUNTIME_PARAM = "55P02";
         /// 57014

@@ -30,11 +30,6 @@ impl Layers {
         cell.local.as_ref().or(cell.session.as_ref())
     }
 
-    /// Every value that is not the default.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Arc<str>)> {
-        self.current.iter().filter_map(|cell| Some((cell.name, cell.local.as_ref().or(cell.session.as_ref())?)))
-    }
-
     /// Whether both hold the same values without looking at them: true only if nothing was set in between.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.current, &other.current)
@@ -75,11 +70,6 @@ impl Layers {
         if self.base.is_none() {
             self.base = Some(Arc::clone(&self.current));
         }
-    }
-
-    /// Whether a transaction was begun.
-    pub fn in_transaction(&self) -> bool {
-        self.base.is_some()
     }
 
     /// SAVEPOINT.
@@ -211,6 +201,5 @@ mod tests {
         assert_eq!(zone(&layers), Some("A"));
         layers.set("TimeZone", None);
         assert_eq!(zone(&layers), None);
-        assert_eq!(layers.iter().count(), 0);
     }
 }

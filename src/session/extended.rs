@@ -1,0 +1,549 @@
+//! Parse, Bind, Describe, Execute, Close, Flush, Sync.
+//!
+//! What goes upstream is enqueued without waiting for what was asked before: if that fails, the warehouse skips what
+//! follows just as Postgres would have, and what the skipped messages made is unmade. What pgveil answers itself, and every
+//! refusal, waits for its turn.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::error::{ClientError, ErrorKind, sqlstate};
+use crate::govern::decide::{Decision, Plan};
+use crate::govern::permit::Permit;
+use crate::sql::statement::SessionStatement;
+use crate::upstream::{Connection, StatementName};
+use crate::wire::backend;
+use crate::wire::frontend::{Bind, Execute, Parse, Target};
+
+use super::drive::Trouble;
+use super::exchange::{Description, Expect, Made, Run, Way, is_guarded};
+use super::local::{changed, columns, no_statement, statement_exists};
+use super::portals::{Portal, Prepared};
+use super::records::Pending;
+use super::transaction::aborted;
+use super::{End, Session};
+
+const PARSE_COMPLETE: &[u8] = &[b'1', 0, 0, 0, 4];
+const BIND_COMPLETE: &[u8] = &[b'2', 0, 0, 0, 4];
+const CLOSE_COMPLETE: &[u8] = &[b'3', 0, 0, 0, 4];
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
+    /// A refusal ends the pipeline, not the session.
+    async fn or_refuse(&mut self, result: Result<(), Trouble>) -> Result<(), End> {
+        match result {
+            Ok(()) => Ok(()),
+            Err(Trouble::End(end)) => Err(end),
+            Err(Trouble::Refused(error)) => self.refuse_pipeline(error).await,
+        }
+    }
+
+    /// Answers with frames of pgveil's own, behind what is outstanding.
+    fn answer_in_order(&mut self, frames: Bytes, made: Made) {
+        match self.lease.as_mut() {
+            Some(lease) if !self.exchange.is_empty() => {
+                lease.answer(frames);
+                self.exchange.push(Expect::One { made, guarded: true, ticket: None });
+            }
+            _ => self.outbox.extend_from_slice(&frames),
+        }
+    }
+
+    /// Parse
+    pub(super) async fn parse(&mut self, parse: &Parse<'_>) -> Result<(), End> {
+        self.begin_message()?;
+        let result = self.try_parse(parse).await;
+        self.or_refuse(result).await
+    }
+
+    async fn try_parse(&mut self, parse: &Parse<'_>) -> Result<(), Trouble> {
+        let name = parse.statement;
+        if !name.is_empty() && self.statements.contains_key(name) {
+            return Err(statement_exists(name).into());
+        }
+        let types = parse.types.to_vec();
+        let decided = match self.decide(parse.sql, &types) {
+            Ok(decided) => decided,
+            Err(rejection) => {
+                self.settle().await?;
+                if !self.skipping {
+                    self.record_denial(parse.sql, &rejection).await;
+                }
+                return Err(rejection.denial.error.into());
+            }
+        };
+        if decided.len() > 1 {
+            return Err(several().into());
+        }
+        if name.is_empty() {
+            self.statements.remove("");
+        }
+        let text: Arc<str> = Arc::from(parse.sql);
+        let prepared = Arc::new(Prepared { text, types, by_sql: false, decided, epoch: self.epoch });
+        match prepared.permit() {
+            Some(permit) => self.parse_upstream(name, &prepared, permit).await?,
+            None => {
+                self.settle().await?;
+                if self.skipping {
+                    return Ok(());
+                }
+                if self.transaction.has_failed() && !ends_transaction(&prepared) {
+                    return Err(aborted().into());
+                }
+                self.answer_in_order(Bytes::from_static(PARSE_COMPLETE), Made::Statement(name.to_owned()));
+            }
+        }
+        self.statements.insert(name.to_owned(), prepared);
+        Ok(())
+    }
+
+    async fn parse_upstream(
+        &mut self,
+        name: &str,
+        prepared: &Arc<Prepared>,
+        permit: &Arc<Permit>,
+    ) -> Result<(), Trouble> {
+        if self.exchange.is_empty() {
+            self.check_not_failed(&prepared.text).await?;
+        }
+        self.checkout(permit).await?;
+        let made = Made::Statement(name.to_owned());
+        if name.is_empty() {
+            self.enqueue(|connection| connection.parse_unnamed(permit, &prepared.types).map(drop))?;
+            self.unnamed = Some(Arc::clone(prepared));
+        } else {
+            self.enqueue(|connection| {
+                connection.ensure_prepared(permit, &prepared.types)?;
+                connection.answer(Bytes::from_static(PARSE_COMPLETE));
+                Ok(())
+            })?;
+        }
+        let place = self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None });
+        self.pending.push(Pending { place, prepared: Arc::clone(prepared), parse: true });
+        Ok(())
+    }
+
+    /// A prepared statement as it is decided now.
+    pub(super) async fn current_statement(&mut self, name: &str) -> Result<Arc<Prepared>, Trouble> {
+        let Some(prepared) = self.statements.get(name).map(Arc::clone) else {
+            return Err(no_statement(name).into());
+        };
+        if prepared.epoch == self.epoch {
+            return Ok(prepared);
+        }
+        let decided = match self.decide(&prepared.text, &prepared.types) {
+            Ok(decided) => decided,
+            Err(rejection) => {
+                self.settle().await?;
+                self.record_denial(&prepared.text, &rejection).await;
+                return Err(rejection.denial.error.into());
+            }
+        };
+        let now = Arc::new(Prepared {
+            text: Arc::clone(&prepared.text),
+            types: prepared.types.clone(),
+            by_sql: prepared.by_sql,
+            decided,
+            epoch: self.epoch,
+        });
+        self.check_same_shape(&prepared, &now).await?;
+        self.statements.insert(name.to_owned(), Arc::clone(&now));
+        Ok(now)
+    }
+
+    /// A client that has learnt the columns of a statement reads its rows by them.
+    async fn check_same_shape(&mut self, before: &Arc<Prepared>, now: &Arc<Prepared>) -> Result<(), Trouble> {
+        let (Some(old), Some(new)) = (before.permit().map(Arc::clone), now.permit().map(Arc::clone)) else {
+            return Ok(());
+        };
+        if old.sql == new.sql {
+            return Ok(());
+        }
+        self.settle().await?;
+        let one = self.shape_of(&old, &before.types).await?;
+        let other = self.shape_of(&new, &now.types).await?;
+        match one {
+            // What cannot be described any more cannot be told to differ; the new one is.
+            Some(one) if Some(&one) != other.as_ref() => Err(ClientError::new(
+                ErrorKind::Client,
+                sqlstate::FEATURE_NOT_SUPPORTED,
+                "cached plan must not change result type",
+            )
+            .with_hint("Prepare the statement again.")
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The columns of a permit as the warehouse describes them.
+    async fn shape_of(&mut self, permit: &Arc<Permit>, types: &[u32]) -> Result<Option<Bytes>, Trouble> {
+        self.checkout(permit).await?;
+        self.unnamed = None;
+        self.enqueue(|connection| {
+            let name = connection.ensure_prepared(permit, types)?;
+            connection.describe_statement(&name)?;
+            connection.sync()
+        })?;
+        let guarded = is_guarded(permit);
+        let description = Description { guarded, captured: true, quiet: true, ..Description::default() };
+        self.exchange.push(Expect::Description(description));
+        self.exchange.push(Expect::Ready { told: false });
+        self.settle().await?;
+        Ok(self.exchange.take_captured())
+    }
+
+    /// Where a statement lies on the lease, prepared again if it must be.
+    fn on_lease(&mut self, prepared: &Arc<Prepared>, permit: &Permit) -> Result<StatementName, Trouble> {
+        if self.unnamed.as_ref().is_some_and(|unnamed| Arc::ptr_eq(unnamed, prepared)) {
+            return Ok(StatementName::unnamed());
+        }
+        let mut name = StatementName::unnamed();
+        self.enqueue(|connection| {
+            name = connection.ensure_prepared(permit, &prepared.types)?;
+            Ok(())
+        })?;
+        Ok(name)
+    }
+
+    /// Bind
+    pub(super) async fn bind(&mut self, bind: &Bind<'_>) -> Result<(), End> {
+        self.begin_message()?;
+        let result = self.try_bind(bind).await;
+        self.or_refuse(result).await
+    }
+
+    async fn try_bind(&mut self, bind: &Bind<'_>) -> Result<(), Trouble> {
+        let prepared = self.current_statement(bind.statement).await?;
+        let name = bind.portal;
+        if !name.is_empty() && self.portals.contains_key(name) {
+            return Err(portal_exists(name).into());
+        }
+        let binary = bind.rest.result_format_count() > 0 && bind.rest.result_is_binary(0);
+        let made = Made::Portal(name.to_owned());
+        let on_lease = prepared.permit().is_some();
+        match prepared.permit() {
+            Some(permit) => {
+                if self.exchange.is_empty() {
+                    self.check_not_failed(&prepared.text).await?;
+                }
+                self.checkout(permit).await?;
+                let statement = self.on_lease(&prepared, permit)?;
+                self.enqueue(|connection| connection.bind(name, &statement, &bind.rest))?;
+                self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None });
+            }
+            None => {
+                if bind.rest.parameter_count() > 0 {
+                    return Err(too_many_parameters(bind).into());
+                }
+                self.answer_in_order(Bytes::from_static(BIND_COMPLETE), made);
+            }
+        }
+        let tail = bind.rest.bytes().len().saturating_sub(2 + 2 * bind.rest.result_format_count());
+        let formats = match on_lease {
+            true => Box::default(),
+            false => bind.rest.bytes().get(tail..).unwrap_or_default().into(),
+        };
+        let portal = Portal { prepared, on_lease, sent: 0, ended: false, binary, formats };
+        self.portals.insert(name.to_owned(), portal);
+        Ok(())
+    }
+
+    /// Describe
+    pub(super) async fn describe(&mut self, target: Target<'_>) -> Result<(), End> {
+        self.begin_message()?;
+        let result = match target {
+            Target::Statement(name) => self.describe_statement(name).await,
+            Target::Portal(name) => self.describe_portal(name).await,
+        };
+        self.or_refuse(result).await
+    }
+
+    async fn describe_statement(&mut self, name: &str) -> Result<(), Trouble> {
+        let prepared = self.current_statement(name).await?;
+        match prepared.permit() {
+            Some(permit) => {
+                if self.exchange.is_empty() {
+                    self.check_not_failed(&prepared.text).await?;
+                }
+                self.checkout(permit).await?;
+                let statement = self.on_lease(&prepared, permit)?;
+                self.enqueue(|connection| connection.describe_statement(&statement))?;
+                self.expect_description(permit, true);
+                Ok(())
+            }
+            None => self.describe_locally(&prepared, true, false).await,
+        }
+    }
+
+    async fn describe_portal(&mut self, name: &str) -> Result<(), Trouble> {
+        let Some(portal) = self.portals.get(name) else { return Err(no_portal(name).into()) };
+        let (prepared, binary) = (Arc::clone(&portal.prepared), portal.binary);
+        match prepared.permit() {
+            Some(permit) => {
+                self.enqueue(|connection| connection.describe_portal(name))?;
+                self.expect_description(permit, false);
+                Ok(())
+            }
+            None => self.describe_locally(&prepared, false, binary).await,
+        }
+    }
+
+    fn expect_description(&mut self, permit: &Permit, parameters: bool) {
+        let explain = permit.explain.as_ref().map(|shape| shape.format);
+        let guarded = is_guarded(permit);
+        let description = Description { parameters, explain, guarded, ..Description::default() };
+        self.exchange.push(Expect::Description(description));
+    }
+
+    /// The description of a statement that pgveil answers itself; a FETCH has that of its cursor.
+    async fn describe_locally(
+        &mut self,
+        prepared: &Arc<Prepared>,
+        statement: bool,
+        binary: bool,
+    ) -> Result<(), Trouble> {
+        self.settle().await?;
+        if self.skipping {
+            return Ok(());
+        }
+        if statement {
+            backend::parameter_description(&mut self.outbox, &[]);
+        }
+        match prepared.plan() {
+            Some(Plan::Session(SessionStatement::Fetch { moving: false, cursor, .. }))
+                if self.cursors.contains_key(cursor) && self.lease.is_some() =>
+            {
+                let cursor = cursor.clone();
+                self.enqueue(|connection| connection.describe_portal(&cursor))?;
+                let description = Description { guarded: true, binary, ..Description::default() };
+                self.exchange.push(Expect::Description(description));
+            }
+            Some(Plan::Execute { name, .. }) => {
+                let executed = self.current_statement(name).await?;
+                match executed.permit() {
+                    Some(permit) => {
+                        self.checkout(permit).await?;
+                        let name = self.on_lease(&executed, permit)?;
+                        self.enqueue(|connection| connection.describe_statement(&name))?;
+                        self.expect_description(permit, false);
+                    }
+                    None => backend::no_data(&mut self.outbox),
+                }
+            }
+            Some(Plan::Session(session)) => {
+                let mut fields = columns(session);
+                for field in &mut fields {
+                    field.format = i16::from(binary);
+                }
+                match fields.is_empty() {
+                    true => backend::no_data(&mut self.outbox),
+                    false => backend::row_description(&mut self.outbox, &fields),
+                }
+            }
+            _ => backend::no_data(&mut self.outbox),
+        }
+        Ok(())
+    }
+
+    /// Execute
+    pub(super) async fn execute(&mut self, execute: &Execute<'_>) -> Result<(), End> {
+        self.begin_message()?;
+        let result = self.try_execute(execute).await;
+        self.or_refuse(result).await
+    }
+
+    async fn try_execute(&mut self, execute: &Execute<'_>) -> Result<(), Trouble> {
+        let name = execute.portal;
+        self.check_open_portal(name).await?;
+        let Some(portal) = self.portals.get(name) else { return Err(no_portal(name).into()) };
+        let (prepared, sent, ended) = (Arc::clone(&portal.prepared), portal.sent, portal.ended);
+        if let Some(Plan::Declare { .. }) = prepared.plan()
+            && let Some(decided) = prepared.decided.first()
+        {
+            let run = |connection: &mut Connection, _: &Permit| connection.execute(name, 0);
+            return self.declare(&prepared.text, &prepared.decided, decided, run, false).await;
+        }
+        match prepared.permit() {
+            Some(permit) if !ended => {
+                self.execute_upstream(name, &prepared, permit, sent, execute.max_rows)?;
+                Ok(())
+            }
+            Some(_) => {
+                // The row cap has ended it: there is nothing more of it.
+                let mut out = BytesMut::new();
+                backend::command_complete(&mut out, "SELECT 0");
+                self.answer_in_order(out.freeze(), Made::Nothing);
+                Ok(())
+            }
+            None => {
+                self.settle().await?;
+                if self.skipping {
+                    return Ok(());
+                }
+                self.execute_local_portal(name, &prepared, ended).await
+            }
+        }
+    }
+
+    fn execute_upstream(
+        &mut self,
+        name: &str,
+        prepared: &Arc<Prepared>,
+        permit: &Arc<Permit>,
+        sent: u64,
+        max_rows: u32,
+    ) -> Result<(), Trouble> {
+        let max_rows = i32::try_from(max_rows).unwrap_or(i32::MAX);
+        self.enqueue(|connection| connection.execute(name, max_rows))?;
+        let way = Way::Portal(name.to_owned());
+        let mut run = Run::new(way, Arc::clone(permit), prepared.copy_header(), sent, self.taken);
+        run.notices = self.notices_of(permit);
+        let place = self.exchange.push(Expect::Run(Box::new(run)));
+        self.pending.push(Pending { place, prepared: Arc::clone(prepared), parse: false });
+        Ok(())
+    }
+
+    async fn execute_local_portal(&mut self, name: &str, prepared: &Arc<Prepared>, ended: bool) -> Result<(), Trouble> {
+        if matches!(prepared.plan(), Some(Plan::Empty)) {
+            backend::empty_query(&mut self.outbox);
+            return Ok(());
+        }
+        if ended {
+            return Err(ClientError::new(
+                ErrorKind::Client,
+                sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("portal \"{name}\" cannot be run"),
+            )
+            .into());
+        }
+        let formats = self.portals.get_mut(name).map(|portal| {
+            portal.ended = true;
+            portal.formats.clone()
+        });
+        Ok(self.execute_locally(prepared, formats.unwrap_or_default()).await?)
+    }
+
+    /// An open portal of before a reload goes on only if it would be allowed in the same way now.
+    async fn check_open_portal(&mut self, name: &str) -> Result<(), Trouble> {
+        let Some(portal) = self.portals.get(name) else { return Ok(()) };
+        let prepared = Arc::clone(&portal.prepared);
+        let Some(before) = prepared.permit().filter(|_| prepared.epoch != self.epoch) else { return Ok(()) };
+        let now = self.decide(&prepared.text, &prepared.types).ok();
+        let permit = now.as_ref().and_then(|decided| match &decided.first()?.decision {
+            Decision::Allow(Plan::Upstream(permit) | Plan::Declare { permit, .. }) => Some(permit),
+            Decision::Allow(Plan::Prepare { permit, .. }) if prepared.by_sql => Some(permit),
+            _ => None,
+        });
+        match (permit, &now) {
+            (Some(permit), Some(decided)) if permit.sql == before.sql => {
+                let text = Arc::clone(&prepared.text);
+                let (types, by_sql, epoch) = (prepared.types.clone(), prepared.by_sql, self.epoch);
+                let decided = Arc::clone(decided);
+                if let Some(portal) = self.portals.get_mut(name) {
+                    portal.prepared = Arc::new(Prepared { text, types, by_sql, decided, epoch });
+                }
+                Ok(())
+            }
+            _ => {
+                self.settle().await?;
+                self.portals.remove(name);
+                Err(changed("portal", name).into())
+            }
+        }
+    }
+
+    /// Close
+    pub(super) async fn close_target(&mut self, target: Target<'_>) -> Result<(), End> {
+        match target {
+            Target::Statement(name) => {
+                self.statements.remove(name);
+            }
+            Target::Portal(name) => {
+                if self.portals.remove(name).is_some_and(|portal| portal.on_lease) && self.lease.is_some() {
+                    let closed = self.enqueue(|connection| connection.close_portal(name));
+                    if closed.is_ok() {
+                        self.exchange.push(Expect::One { made: Made::Nothing, guarded: true, ticket: None });
+                    }
+                    return self.or_refuse(closed).await;
+                }
+            }
+        }
+        self.answer_in_order(Bytes::from_static(CLOSE_COMPLETE), Made::Nothing);
+        Ok(())
+    }
+
+    /// Flush
+    pub(super) async fn flush(&mut self) -> Result<(), End> {
+        match self.lease.as_mut() {
+            Some(lease) if lease.in_pipeline() => match lease.flush_request() {
+                Ok(()) => Ok(()),
+                Err(error) => self.lost(&error),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Sync
+    pub(super) async fn sync(&mut self) -> Result<(), End> {
+        self.skipping = false;
+        self.unnamed = None;
+        match self.lease.as_mut() {
+            Some(lease) if lease.in_pipeline() => match lease.sync() {
+                Ok(()) => {
+                    self.exchange.push(Expect::Ready { told: true });
+                    Ok(())
+                }
+                Err(error) => {
+                    self.lost(&error)?;
+                    self.tell_ready();
+                    Ok(())
+                }
+            },
+            _ => {
+                self.settle().await?;
+                self.skipping = false;
+                self.tell_ready();
+                self.release();
+                Ok(())
+            }
+        }
+    }
+}
+
+fn ends_transaction(prepared: &Prepared) -> bool {
+    matches!(
+        prepared.plan(),
+        Some(
+            Plan::Empty
+                | Plan::Session(
+                    SessionStatement::Commit { .. }
+                        | SessionStatement::Rollback { .. }
+                        | SessionStatement::RollbackTo(_)
+                )
+        )
+    )
+}
+
+fn several() -> ClientError {
+    let message = "cannot insert multiple commands into a prepared statement";
+    ClientError::new(ErrorKind::Client, sqlstate::SYNTAX_ERROR, message)
+}
+
+fn portal_exists(name: &str) -> ClientError {
+    let message = format!("cursor \"{name}\" already exists");
+    ClientError::new(ErrorKind::Client, sqlstate::DUPLICATE_CURSOR, message)
+}
+
+fn no_portal(name: &str) -> ClientError {
+    ClientError::new(ErrorKind::Client, sqlstate::INVALID_CURSOR_NAME, format!("portal \"{name}\" does not exist"))
+}
+
+fn too_many_parameters(bind: &Bind<'_>) -> ClientError {
+    let message = format!(
+        "bind message supplies {} parameters, but prepared statement \"{}\" requires 0",
+        bind.rest.parameter_count(),
+        bind.statement
+    );
+    ClientError::new(ErrorKind::Client, sqlstate::PROTOCOL_VIOLATION, message)
+}

@@ -1,0 +1,529 @@
+//! What pgveil answers itself, or with a statement of its own: settings, transactions, names, cursors.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use crate::audit::Ticket;
+use crate::error::{ClientError, ErrorKind, Notice, sqlstate};
+use crate::govern::cache::{Decided, DecidedText};
+use crate::govern::decide::{Decision, Plan};
+use crate::govern::permit::{Permit, PermitKind};
+use crate::govern::settings as rules;
+use crate::sql::statement::{Discard, SessionStatement};
+use crate::upstream::{Control, UpstreamError};
+use crate::wire::BindRest;
+use crate::wire::backend::{self, Field};
+
+use super::drive::Trouble;
+use super::exchange::{Expect, Run, Way};
+use super::portals::Prepared;
+use super::records::settle_ticket;
+use super::settings::{change, show};
+use super::simple::fail_ticket;
+use super::transaction::{Change, Step};
+use super::{End, Session};
+
+/// In which protocol a statement is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// By a Query; `last`: ReadyForQuery follows.
+    Simple { last: bool },
+    /// By an Execute; what Describe tells is not told again. The result formats that Bind asked for, as they were sent.
+    Extended { formats: Box<[u8]> },
+}
+
+/// A small answer.
+#[derive(Debug, Default)]
+struct Answer {
+    columns: &'static [&'static str],
+    /// The name of the one column of SHOW.
+    column: Option<&'static str>,
+    rows: Vec<Vec<String>>,
+    tag: String,
+}
+
+impl Answer {
+    fn tag(tag: impl Into<String>) -> Self {
+        Self { tag: tag.into(), ..Self::default() }
+    }
+}
+
+const SHOW_ALL: &[&str] = &["name", "setting", "description"];
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
+    /// Answers PREPARE, EXECUTE and what concerns the session alone. Afterwards something may be outstanding: then its
+    /// answer, and ReadyForQuery where it is due, come by themselves.
+    pub(super) async fn answer_locally(
+        &mut self,
+        text: &str,
+        whole: &DecidedText,
+        decided: &Decided,
+        form: Form,
+    ) -> Result<(), Trouble> {
+        let Decision::Allow(plan) = &decided.decision else { return Ok(()) };
+        match plan {
+            Plan::Prepare { name, types, permit } => self.prepare(text, whole, decided, name, types, permit).await,
+            Plan::Execute { name, arguments } => self.execute_by_name(text, decided, name, arguments, &form).await,
+            Plan::Session(fetch @ SessionStatement::Fetch { .. }) => self.fetch(text, decided, fetch, &form).await,
+            Plan::Session(statement) => self.session_statement(text, decided, statement, &form).await,
+            Plan::Empty | Plan::Upstream(_) | Plan::Declare { .. } => Ok(()),
+        }
+    }
+
+    async fn session_statement(
+        &mut self,
+        text: &str,
+        decided: &Decided,
+        statement: &SessionStatement,
+        form: &Form,
+    ) -> Result<(), Trouble> {
+        let ends = matches!(
+            statement,
+            SessionStatement::Commit { .. } | SessionStatement::Rollback { .. } | SessionStatement::RollbackTo(_)
+        );
+        if !ends {
+            self.check_not_failed(text).await?;
+        }
+        let ticket = self.record(text, decided).await?;
+        let answered = match self.transaction.step(statement) {
+            Some(step) => self.take_step(step).await,
+            None => self.answer_of(text, statement).await,
+        };
+        match answered {
+            Ok(answer) => {
+                self.tell(&answer, form);
+                settle_ticket(ticket, answer.rows.len() as u64, None);
+                Ok(())
+            }
+            Err(trouble) => Err(fail_ticket(ticket, trouble)),
+        }
+    }
+
+    async fn take_step(&mut self, step: Step) -> Result<Answer, Trouble> {
+        match step {
+            Step::Refuse(error) => Err(error.into()),
+            Step::Answer { tag, warning, change } => {
+                if let Some(warning) = warning {
+                    backend::notice(&mut self.outbox, &warning);
+                }
+                self.take_change(&change);
+                Ok(Answer::tag(tag))
+            }
+            Step::Send { control, mut change } => {
+                let told = match self.control(&control, None).await {
+                    Ok(tag) => tag,
+                    Err(trouble) => {
+                        if matches!(change, Change::End { .. }) && !self.transaction.is_open() {
+                            self.take_change(&Change::End { commit: false, chain: false });
+                        }
+                        return Err(trouble);
+                    }
+                };
+                if let Change::End { commit, .. } = &mut change {
+                    // COMMIT of what has failed meanwhile answers ROLLBACK.
+                    *commit = told == "COMMIT";
+                }
+                self.take_change(&change);
+                Ok(Answer::tag(told))
+            }
+        }
+    }
+
+    fn take_change(&mut self, change: &Change) {
+        self.transaction.apply(change);
+        self.settings.apply(change);
+        if let Change::End { commit, .. } = change {
+            self.lost_with = None;
+            self.portals.clear();
+            let commit = *commit;
+            self.cursors.retain(|_, cursor| cursor.hold && (commit || !cursor.young));
+            for cursor in self.cursors.values_mut() {
+                cursor.young = false;
+            }
+        }
+    }
+
+    async fn answer_of(&mut self, text: &str, statement: &SessionStatement) -> Result<Answer, Trouble> {
+        let verb = || text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+        match statement {
+            SessionStatement::Set { local, .. } | SessionStatement::Reset { local, .. } => {
+                self.change_settings(statement)?;
+                if *local && !self.transaction.is_open() && !self.in_script {
+                    let warning = Notice::new("SET LOCAL can only be used in transaction blocks");
+                    let warning = Notice { sqlstate: sqlstate::NO_ACTIVE_SQL_TRANSACTION, ..warning };
+                    backend::notice(&mut self.outbox, &warning);
+                }
+                Ok(Answer::tag(verb()))
+            }
+            SessionStatement::SetCharacteristics(_) | SessionStatement::ResetAll => {
+                self.change_settings(statement)?;
+                Ok(Answer::tag(verb()))
+            }
+            SessionStatement::ResetAuthorization => Ok(Answer::tag(verb())),
+            SessionStatement::Unlisten => Ok(Answer::tag("UNLISTEN")),
+            SessionStatement::Show(name) => {
+                let setting = rules::readable(name).map_err(|refusal| Trouble::from(refusal.into_error()))?;
+                let value = show(setting, &self.settings, &self.transaction);
+                Ok(Answer {
+                    column: Some(setting.name),
+                    rows: vec![vec![value]],
+                    tag: "SHOW".to_owned(),
+                    ..Answer::default()
+                })
+            }
+            SessionStatement::ShowAll => {
+                let row = |setting: &rules::Setting| {
+                    vec![setting.name.to_owned(), show(setting, &self.settings, &self.transaction), String::new()]
+                };
+                let rows = rules::all().iter().map(row).collect();
+                Ok(Answer { columns: SHOW_ALL, rows, tag: "SHOW".to_owned(), ..Answer::default() })
+            }
+            SessionStatement::Discard(what) => self.discard(*what, statement).await,
+            SessionStatement::Deallocate(None) => {
+                self.statements.clear();
+                Ok(Answer::tag("DEALLOCATE ALL"))
+            }
+            SessionStatement::Deallocate(Some(name)) => {
+                if self.statements.remove(name).is_none() {
+                    return Err(no_statement(name).into());
+                }
+                Ok(Answer::tag("DEALLOCATE"))
+            }
+            SessionStatement::Close(name) => self.close_cursors(name.as_deref()).await,
+            SessionStatement::Begin(_)
+            | SessionStatement::Commit { .. }
+            | SessionStatement::Rollback { .. }
+            | SessionStatement::Savepoint(_)
+            | SessionStatement::Release(_)
+            | SessionStatement::RollbackTo(_)
+            | SessionStatement::SetTransaction(_)
+            | SessionStatement::Fetch { .. } => Ok(Answer::default()),
+        }
+    }
+
+    fn change_settings(&mut self, statement: &SessionStatement) -> Result<(), Trouble> {
+        self.settings.begin_implicit();
+        if let Some(notice) = change(&mut self.settings, statement)? {
+            backend::notice(&mut self.outbox, &notice);
+        }
+        self.restamp();
+        Ok(())
+    }
+
+    async fn discard(&mut self, what: Discard, statement: &SessionStatement) -> Result<Answer, Trouble> {
+        match what {
+            Discard::Plans => Ok(Answer::tag("DISCARD PLANS")),
+            Discard::Sequences => Ok(Answer::tag("DISCARD SEQUENCES")),
+            Discard::Temp => Ok(Answer::tag("DISCARD TEMP")),
+            Discard::All => {
+                if self.transaction.is_open() || self.in_script {
+                    return Err(ClientError::new(
+                        ErrorKind::Client,
+                        sqlstate::ACTIVE_SQL_TRANSACTION,
+                        "DISCARD ALL cannot run inside a transaction block",
+                    )
+                    .into());
+                }
+                self.close_cursors(None).await?;
+                self.change_settings(statement)?;
+                self.statements.clear();
+                self.portals.clear();
+                Ok(Answer::tag("DISCARD ALL"))
+            }
+        }
+    }
+
+    async fn close_cursors(&mut self, name: Option<&str>) -> Result<Answer, Trouble> {
+        match name {
+            Some(name) => {
+                if !self.cursors.contains_key(name) {
+                    return Err(no_cursor(name).into());
+                }
+                self.control(&Control::CloseCursor(Some(name.to_owned())), None).await?;
+                self.cursors.remove(name);
+                Ok(Answer::tag("CLOSE CURSOR"))
+            }
+            None => {
+                if !self.cursors.is_empty() {
+                    self.control(&Control::CloseCursor(None), None).await?;
+                    self.cursors.clear();
+                }
+                Ok(Answer::tag("CLOSE CURSOR ALL"))
+            }
+        }
+    }
+
+    /// Runs a statement of pgveil's own to its end, and says with which tag.
+    async fn control(&mut self, control: &Control, permit: Option<&Permit>) -> Result<String, Trouble> {
+        self.checkout_for(permit.and_then(|permit| permit.timeout)).await?;
+        self.unnamed = None;
+        self.enqueue(|connection| connection.control(control))?;
+        self.await_control(false).await
+    }
+
+    async fn await_control(&mut self, guarded: bool) -> Result<String, Trouble> {
+        self.controlled = None;
+        self.exchange.push(Expect::Control { guarded });
+        self.exchange.push(Expect::Ready { told: false });
+        self.settle().await?;
+        match self.controlled.take() {
+            Some(Ok(tag)) => Ok(tag),
+            Some(Err(error)) => Err(error.into()),
+            None => Err(crate::upstream::UpstreamError::Protocol("a statement without an end".to_owned())
+                .to_client(self.pool.warehouse())
+                .into()),
+        }
+    }
+
+    /// PREPARE
+    async fn prepare(
+        &mut self,
+        text: &str,
+        whole: &DecidedText,
+        decided: &Decided,
+        name: &str,
+        types: &[String],
+        permit: &Arc<Permit>,
+    ) -> Result<(), Trouble> {
+        self.check_not_failed(text).await?;
+        if self.statements.contains_key(name) {
+            return Err(statement_exists(name).into());
+        }
+        let ticket = self.record_permit(text, decided, Some(permit)).await?;
+        if let Err(trouble) = self.prepare_upstream(types, permit).await {
+            return Err(fail_ticket(ticket, trouble));
+        }
+        settle_ticket(ticket, 0, None);
+        let prepared = Prepared {
+            text: Arc::from(text),
+            types: Vec::new(),
+            by_sql: true,
+            decided: Arc::clone(whole),
+            epoch: self.epoch,
+        };
+        self.statements.insert(name.to_owned(), Arc::new(prepared));
+        backend::command_complete(&mut self.outbox, "PREPARE");
+        Ok(())
+    }
+
+    async fn prepare_upstream(&mut self, types: &[String], permit: &Permit) -> Result<(), Trouble> {
+        self.checkout(permit).await?;
+        self.unnamed = None;
+        let mut sent = false;
+        self.enqueue(|connection| {
+            sent = connection.prepare_by_sql(permit, types)?;
+            Ok(())
+        })?;
+        if sent {
+            self.await_control(super::exchange::is_guarded(permit)).await?;
+        }
+        Ok(())
+    }
+
+    /// EXECUTE
+    async fn execute_by_name(
+        &mut self,
+        text: &str,
+        decided: &Decided,
+        name: &str,
+        arguments: &[String],
+        form: &Form,
+    ) -> Result<(), Trouble> {
+        self.check_not_failed(text).await?;
+        let prepared = self.current_statement(name).await?;
+        let Some(permit) = prepared.permit().filter(|permit| runs_by_name(permit)) else {
+            return Err(ClientError::new(
+                ErrorKind::Client,
+                sqlstate::FEATURE_NOT_SUPPORTED,
+                format!("EXECUTE of the prepared statement \"{name}\" is not supported"),
+            )
+            .with_hint("Run it by the means by which it was prepared.")
+            .into());
+        };
+        let types = if prepared.by_sql { prepared.type_names().to_vec() } else { type_names(&prepared.types) };
+        let ticket = self.record_permit(text, decided, Some(permit)).await?;
+        if let Err(trouble) = self.checkout(permit).await {
+            return Err(fail_ticket(ticket, trouble));
+        }
+        self.unnamed = None;
+        if let Err(trouble) = self.enqueue(|connection| connection.execute_by_sql(permit, &types, arguments)) {
+            return Err(fail_ticket(ticket, trouble));
+        }
+        let run = Run::new(Way::Text, Arc::clone(permit), false, 0, self.taken);
+        self.expect_run(run, permit, ticket, form);
+        self.exchange.push(Expect::Ready { told: matches!(form, Form::Simple { last: true }) });
+        self.next_deadline();
+        Ok(())
+    }
+
+    fn expect_run(&mut self, mut run: Run, permit: &Permit, ticket: Ticket, form: &Form) {
+        run.notices = self.notices_of(permit);
+        run.ticket = Some(ticket);
+        run.described = matches!(form, Form::Extended { .. });
+        self.exchange.push(Expect::Run(Box::new(run)));
+    }
+
+    /// FETCH and MOVE
+    async fn fetch(
+        &mut self,
+        text: &str,
+        decided: &Decided,
+        fetch: &SessionStatement,
+        form: &Form,
+    ) -> Result<(), Trouble> {
+        let SessionStatement::Fetch { moving, cursor, direction } = fetch else { return Ok(()) };
+        self.check_not_failed(text).await?;
+        let permit = self.current_cursor(cursor).await?;
+        let sent = self.cursors.get(cursor).map_or(0, |cursor| cursor.sent);
+        let control = Control::Fetch { moving: *moving, cursor: cursor.clone(), direction: *direction };
+        let ticket = self.record_control(text, decided, &permit, &control).await?;
+        if let Err(trouble) = self.checkout(&permit).await {
+            return Err(fail_ticket(ticket, trouble));
+        }
+        self.unnamed = None;
+        let enqueued = match form {
+            Form::Simple { .. } => self.enqueue(|connection| connection.control(&control)),
+            Form::Extended { formats } => self.enqueue(|connection| {
+                let name = connection.parse_control(&control)?;
+                let rest: Vec<u8> = [&[0, 0, 0, 0], &**formats].concat();
+                connection.bind("", &name, &bind_rest(&rest)?)?;
+                connection.execute("", 0)
+            }),
+        };
+        if let Err(trouble) = enqueued {
+            return Err(fail_ticket(ticket, trouble));
+        }
+        if matches!(form, Form::Extended { .. }) {
+            self.exchange.push(Expect::Nothing);
+            self.exchange.push(Expect::Nothing);
+        }
+        let run = Run::new(Way::Cursor(cursor.clone()), Arc::clone(&permit), false, sent, self.taken);
+        self.expect_run(run, &permit, ticket, form);
+        if let Form::Simple { last } = form {
+            self.exchange.push(Expect::Ready { told: *last });
+        }
+        self.next_deadline();
+        Ok(())
+    }
+
+    /// The permit of a cursor, if it is still what would be decided now.
+    async fn current_cursor(&mut self, name: &str) -> Result<Arc<Permit>, Trouble> {
+        let Some(cursor) = self.cursors.get(name) else { return Err(no_cursor(name).into()) };
+        let prepared = Arc::clone(&cursor.prepared);
+        let permit = |prepared: &Prepared| prepared.permit().map(Arc::clone).ok_or_else(|| no_cursor(name));
+        let before = permit(&prepared)?;
+        if prepared.epoch == self.epoch {
+            return Ok(before);
+        }
+        let now = self.decide(&prepared.text, &[]).ok().and_then(|decided| match &decided.first()?.decision {
+            Decision::Allow(Plan::Declare { permit, .. }) => Some((Arc::clone(&decided), Arc::clone(permit))),
+            _ => None,
+        });
+        match now {
+            Some((decided, permit)) if permit.sql == before.sql => {
+                if let Some(cursor) = self.cursors.get_mut(name) {
+                    let text = Arc::clone(&prepared.text);
+                    let prepared = Prepared { text, types: Vec::new(), by_sql: false, decided, epoch: self.epoch };
+                    cursor.prepared = Arc::new(prepared);
+                }
+                Ok(permit)
+            }
+            _ => {
+                self.close_cursors(Some(name)).await?;
+                Err(changed("cursor", name).into())
+            }
+        }
+    }
+
+    /// Tells a small answer.
+    fn tell(&mut self, answer: &Answer, form: &Form) {
+        let out = &mut self.outbox;
+        if matches!(form, Form::Simple { .. }) {
+            let fields: Vec<Field<'_>> =
+                answer.column.iter().chain(answer.columns).map(|name| Field::text(name)).collect();
+            if !fields.is_empty() {
+                backend::row_description(out, &fields);
+            }
+        }
+        for row in &answer.rows {
+            let values: Vec<Option<&[u8]>> = row.iter().map(|value| Some(value.as_bytes())).collect();
+            backend::data_row(out, &values);
+        }
+        backend::command_complete(out, &answer.tag);
+    }
+
+    /// Runs a local statement for an Execute.
+    pub(super) async fn execute_locally(&mut self, prepared: &Arc<Prepared>, formats: Box<[u8]>) -> Result<(), End> {
+        let Some(decided) = prepared.decided.first() else { return Ok(()) };
+        self.taken = Instant::now();
+        let form = Form::Extended { formats };
+        match self.answer_locally(&prepared.text, &prepared.decided, decided, form).await {
+            Ok(()) => Ok(()),
+            Err(Trouble::End(end)) => Err(end),
+            Err(Trouble::Refused(error)) => self.refuse_pipeline(error).await,
+        }
+    }
+}
+
+/// The columns that Describe tells of a local statement, if it has some.
+pub(super) fn columns(statement: &SessionStatement) -> Vec<Field<'static>> {
+    match statement {
+        SessionStatement::Show(name) => {
+            rules::find(name).map(|setting| vec![Field::text(setting.name)]).unwrap_or_default()
+        }
+        SessionStatement::ShowAll => SHOW_ALL.iter().map(|name| Field::text(name)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn runs_by_name(permit: &Permit) -> bool {
+    matches!(permit.kind, PermitKind::Query | PermitKind::Prepare)
+}
+
+/// Names of types that a client gave as OIDs; none when one of them has no name that is known here.
+fn type_names(oids: &[u32]) -> Vec<String> {
+    let name = |oid: &u32| match oid {
+        0 => Some("unknown".to_owned()),
+        oid => tokio_postgres::types::Type::from_oid(*oid)
+            .map(|known| format!("pg_catalog.{}", crate::names::quote_identifier(known.name()))),
+    };
+    oids.iter().map(name).collect::<Option<_>>().unwrap_or_default()
+}
+
+/// A Bind of pgveil's own.
+pub(super) fn bind_rest(rest: &[u8]) -> Result<BindRest<'_>, UpstreamError> {
+    BindRest::parse(rest).map_err(|_| UpstreamError::Unsendable("a malformed Bind"))
+}
+
+/// 26000
+pub(super) fn no_statement(name: &str) -> ClientError {
+    let message = if name.is_empty() {
+        "unnamed prepared statement does not exist".to_owned()
+    } else {
+        format!("prepared statement \"{name}\" does not exist")
+    };
+    ClientError::new(ErrorKind::Client, sqlstate::INVALID_SQL_STATEMENT_NAME, message)
+}
+
+/// 42P05
+pub(super) fn statement_exists(name: &str) -> ClientError {
+    let message = format!("prepared statement \"{name}\" already exists");
+    ClientError::new(ErrorKind::Client, sqlstate::DUPLICATE_PREPARED_STATEMENT, message)
+}
+
+fn no_cursor(name: &str) -> ClientError {
+    ClientError::new(ErrorKind::Client, sqlstate::INVALID_CURSOR_NAME, format!("cursor \"{name}\" does not exist"))
+}
+
+/// 42501: what is open would be answered differently now.
+pub(super) fn changed(what: &str, name: &str) -> ClientError {
+    ClientError::new(
+        ErrorKind::Denied,
+        sqlstate::INSUFFICIENT_PRIVILEGE,
+        format!("the policy for {what} \"{name}\" has changed since it was opened"),
+    )
+    .with_detail("It was closed.")
+    .with_hint("Run its statement again.")
+}

@@ -1,0 +1,177 @@
+//! From a text to decisions: parsed, decided in order, found again in the snapshot's cache.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::civil::Date;
+
+use crate::error::ClientError;
+use crate::govern::cache::{Decided, DecidedText, Surroundings, SurroundingsId};
+use crate::govern::decide::{DecideInput, Decision, Plan, SearchPath, SessionValues, decide};
+use crate::govern::permit::Denial;
+use crate::govern::snapshot::Snapshot;
+use crate::metrics::METRICS;
+use crate::sql::statement::{Parsed, SessionStatement};
+use crate::sql::{TextLimits, parse, with_deep_stack};
+
+/// A session as the statements of one text will have changed it when it is their turn.
+pub trait Simulated: SessionValues {
+    /// Along which schemas names are looked up.
+    fn search_path(&self) -> SearchPath;
+    /// A statement of the text that is allowed and comes before the next to be decided.
+    fn advance(&mut self, statement: &SessionStatement);
+}
+
+/// Who asks, and where.
+pub struct Asking<'a> {
+    /// Catalog, policy and facts.
+    pub snapshot: &'a Snapshot,
+    /// User, search_path, day.
+    pub surroundings: &'a Surroundings,
+    /// The same, as the snapshot's cache calls it.
+    pub id: SurroundingsId,
+}
+
+/// Why a text is not run at all.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    /// The statement of the text that is at fault; `None`: the text could not be read.
+    pub statement: Option<Parsed>,
+    /// Why.
+    pub denial: Denial,
+}
+
+impl Asking<'_> {
+    /// Decides every statement of the text, or says which one must not run. `simulated` is asked for only when nothing is
+    /// remembered of the text.
+    pub fn decide<S: Simulated>(
+        &self,
+        text: &str,
+        types: &[u32],
+        simulated: impl FnOnce() -> S,
+    ) -> Result<DecidedText, Box<Rejection>> {
+        let started = Instant::now();
+        let found = self.snapshot.decisions().find(self.id, text, types);
+        let decided = match found {
+            Some(decided) => {
+                METRICS.cache_hits.increment(1);
+                decided
+            }
+            None => {
+                METRICS.cache_misses.increment(1);
+                with_deep_stack(|| self.decide_anew(text, types, simulated()))?
+            }
+        };
+        METRICS.engine.record(started.elapsed());
+        // Cached denials are denials too.
+        match decided.iter().find_map(denied) {
+            Some(rejection) => Err(rejection),
+            None => Ok(decided),
+        }
+    }
+
+    fn decide_anew<S: Simulated>(
+        &self,
+        text: &str,
+        types: &[u32],
+        simulated: S,
+    ) -> Result<DecidedText, Box<Rejection>> {
+        let parsed = parse(text, &TextLimits::default()).map_err(|error| unreadable(error.into()))?;
+        let mut watched = Watched { simulated, asked: Cell::new(false) };
+        let mut decided = Vec::with_capacity(parsed.len());
+        for parsed in parsed {
+            let decision = decide(&DecideInput {
+                snapshot: self.snapshot,
+                warehouse: &self.surroundings.warehouse,
+                subject: &self.surroundings.subject,
+                search_path: &watched.simulated.search_path(),
+                session: &watched,
+                parsed: &parsed,
+                param_types: types,
+                today: self.surroundings.today,
+            });
+            let stop = matches!(decision, Decision::Deny(_));
+            if let Decision::Allow(Plan::Session(statement)) = &decision {
+                watched.simulated.advance(statement);
+            }
+            decided.push(Decided { parsed, decision });
+            if stop {
+                break;
+            }
+        }
+        // What comes behind a SET was decided under a search_path of which the cache's key knows nothing.
+        let moved = decided.iter().rev().skip(1).any(moves);
+        let decided: DecidedText = decided.into();
+        let lasting = decided.iter().all(|one| one.decision.cacheable());
+        if !moved && lasting && !watched.asked.get() {
+            self.snapshot.decisions().keep(self.id, text, types, Arc::clone(&decided));
+        }
+        Ok(decided)
+    }
+}
+
+fn moves(decided: &Decided) -> bool {
+    matches!(&decided.decision, Decision::Allow(Plan::Session(statement)) if moves_the_search_path(statement))
+}
+
+fn denied(decided: &Decided) -> Option<Box<Rejection>> {
+    match &decided.decision {
+        Decision::Allow(_) => None,
+        Decision::Deny(denial) => {
+            Some(Box::new(Rejection { statement: Some(decided.parsed.clone()), denial: denial.clone() }))
+        }
+    }
+}
+
+/// Whether names may mean something else after it.
+fn moves_the_search_path(statement: &SessionStatement) -> bool {
+    match statement {
+        SessionStatement::Set { .. }
+        | SessionStatement::Reset { .. }
+        | SessionStatement::ResetAll
+        | SessionStatement::Discard(_)
+        | SessionStatement::Commit { .. }
+        | SessionStatement::Rollback { .. }
+        | SessionStatement::RollbackTo(_) => true,
+        SessionStatement::Begin(_)
+        | SessionStatement::Savepoint(_)
+        | SessionStatement::Release(_)
+        | SessionStatement::SetTransaction(_)
+        | SessionStatement::SetCharacteristics(_)
+        | SessionStatement::ResetAuthorization
+        | SessionStatement::Show(_)
+        | SessionStatement::ShowAll
+        | SessionStatement::Deallocate(_)
+        | SessionStatement::Fetch { .. }
+        | SessionStatement::Close(_)
+        | SessionStatement::Unlisten => false,
+    }
+}
+
+/// A text that is no statement is refused for that.
+fn unreadable(error: ClientError) -> Box<Rejection> {
+    Box::new(Rejection { statement: None, denial: Denial { error, reason: "syntax", products: Vec::new() } })
+}
+
+/// Notices whether a value of the session was read: such a decision holds for this session and moment alone.
+struct Watched<S> {
+    simulated: S,
+    asked: Cell<bool>,
+}
+
+impl<S: Simulated> SessionValues for Watched<S> {
+    fn setting(&self, name: &str) -> Option<String> {
+        self.asked.set(true);
+        self.simulated.setting(name)
+    }
+    fn backend_pid(&self) -> i32 {
+        self.asked.set(true);
+        self.simulated.backend_pid()
+    }
+}
+
+/// The day of now, in UTC.
+pub fn today() -> Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
