@@ -241,6 +241,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
 mod tests {
     use super::*;
     use crate::config::SecretString;
+    use crate::document::SourceFile;
     use crate::govern::facts::RelationKind;
 
     fn texts(policy: &str) -> SourceTexts {
