@@ -13,6 +13,8 @@
 //! Directives take `user=`, `path=a,b` (search_path) and `types=23,25` (parameter OIDs); a line `user NAME` sets the user of
 //! what follows. `#` begins a comment. Every allowed statement is parsed again and must be a fixed point of the printer.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 #[path = "golden/fixture.rs"]
 mod fixture;
 
@@ -29,7 +31,8 @@ use pgveil::sql::{TextLimits, parse, prove, render};
 fn decisions_are_as_the_golden_files_say() {
     let snapshot = fixture::snapshot(fixture::parts());
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let mut files: Vec<_> = fs::read_dir(fixture::directory().join("cases")).unwrap().map(|f| f.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(fixture::directory().join("cases")).unwrap().map(|f| f.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty());
     let (mut cases, mut failures) = (0, Vec::new());
@@ -117,7 +120,7 @@ fn answer(snapshot: &Snapshot, directive: &Directive, parsed: &Parsed) -> String
         Decision::Allow(Plan::Empty) => "empty".to_owned(),
         Decision::Allow(Plan::Session(session)) => format!("session {session:?}"),
         Decision::Allow(Plan::Execute { name, arguments }) => {
-            format!("execute {name}\n{}", arguments.iter().map(|a| format!("({a})")).collect::<Vec<_>>().join(" "))
+            format!("execute {name} with {}", arguments.iter().map(|a| format!("({a})")).collect::<Vec<_>>().join(" "))
         }
         Decision::Allow(Plan::Upstream(permit)) => permitted("", &permit),
         Decision::Allow(Plan::Prepare { name, types, permit }) => {
@@ -144,7 +147,8 @@ fn permitted(name: &str, permit: &Permit) -> String {
         out.push_str(", for this session");
     }
     write!(out, "\n{}", permit.sql).unwrap();
-    let products: Vec<_> = permit.products.iter().map(|p| format!("{}{}", p.id, if p.guarded { "!" } else { "" })).collect();
+    let products: Vec<_> =
+        permit.products.iter().map(|p| format!("{}{}", p.id, if p.guarded { "!" } else { "" })).collect();
     for (title, list) in [("products", &products), ("masked", &permit.masked), ("unmasked", &permit.unmasked)] {
         if !list.is_empty() {
             write!(out, "\n{title}: {}", list.join(", ")).unwrap();

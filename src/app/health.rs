@@ -45,7 +45,10 @@ impl Probe for Health {
         }
         let mut warnings = Vec::new();
         if standing.errors > 0 {
-            warnings.push(format!("the configuration files have {} error(s); what was good before serves", standing.errors));
+            warnings.push(format!(
+                "the configuration files have {} error(s); what was good before serves",
+                standing.errors
+            ));
         }
         Readiness {
             ready: reasons.is_empty(),

@@ -462,7 +462,10 @@ fn deprecation_takes_effect_with_the_status() {
     assert!(told(&warnings).iter().any(|t| t.ends_with(expected)), "{:?}", told(&warnings));
     let bare = PRODUCT.replace("\"published\"", "\"deprecated\"");
     assert_eq!(one(&bare).deprecation, Some(Deprecation::default()));
-    assert_eq!(one(&early.replace("\"published\"", "\"deprecated\"")).deprecation.unwrap().sunset.unwrap().year(), 2027);
+    assert_eq!(
+        one(&early.replace("\"published\"", "\"deprecated\"")).deprecation.unwrap().sunset.unwrap().year(),
+        2027
+    );
 }
 
 #[test]

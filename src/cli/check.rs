@@ -12,7 +12,12 @@ use serde::Serialize;
 
 use crate::document::Unset;
 use crate::error::{Diagnostic, Diagnostics, Level};
+use crate::govern::facts::Facts;
+use crate::reload::candidate;
 use crate::sources::{self, Sources};
+
+use super::check_warehouse::{self, WarehouseCheck};
+use super::offline;
 
 /// How a command prints data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -30,6 +35,12 @@ pub struct CheckArgs {
     /// The server's file
     #[arg(long, value_name = "FILE", default_value = "config/pgveil.toml")]
     pub config: PathBuf,
+    /// Compare with the real tables as well, and look at what the service account may do
+    #[arg(long)]
+    pub warehouse: bool,
+    /// Print the GRANTs that the service account lacks, and nothing else
+    #[arg(long, requires = "warehouse")]
+    pub grants: bool,
     /// How findings are printed
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -40,6 +51,7 @@ pub struct CheckArgs {
 pub struct Report {
     findings: Diagnostics,
     summary: Option<Summary>,
+    warehouse: Option<WarehouseCheck>,
 }
 
 /// What was checked.
@@ -87,7 +99,7 @@ impl Report {
     }
     /// Whether any step failed.
     pub fn has_errors(&self) -> bool {
-        self.findings.has_errors()
+        self.findings.has_errors() || self.warehouse.as_ref().is_some_and(WarehouseCheck::has_errors)
     }
     /// Prints everything; the exit code says whether there was an error.
     pub fn print(self, format: Format, out: &mut impl Write) -> io::Result<ExitCode> {
@@ -96,9 +108,15 @@ impl Report {
         let mut findings = self.findings.sorted();
         findings.iter_mut().for_each(|f| f.file = from_here(&f.file, &here));
         match format {
-            Format::Text => print_text(&findings, self.summary.filter(|_| !failed), out)?,
+            Format::Text => {
+                if let Some(warehouse) = &self.warehouse {
+                    check_warehouse::print(warehouse, false, false, out)?;
+                }
+                print_text(&findings, self.summary.filter(|_| !failed), out)?;
+            }
             Format::Json => {
-                let document = Json { ok: !failed, checked: self.summary, findings: &findings };
+                let warehouse = self.warehouse.as_ref();
+                let document = Json { ok: !failed, checked: self.summary, findings: &findings, warehouse };
                 serde_json::to_writer_pretty(&mut *out, &document).map_err(io::Error::from)?;
                 writeln!(out)?;
             }
@@ -113,6 +131,8 @@ struct Json<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     checked: Option<Summary>,
     findings: &'a [Diagnostic],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warehouse: Option<&'a WarehouseCheck>,
 }
 
 /// Reads and compiles the files. `unset` is `Warning` for a check away from the server's secrets.
@@ -130,11 +150,32 @@ pub fn read(config: &Path, unset: Unset, report: &mut Report) -> Option<Sources>
     }
 }
 
-/// The offline check.
-pub fn run(args: &CheckArgs) -> ExitCode {
+/// Checks the files alone, or with `--warehouse` what they say against what is there.
+pub async fn run(args: &CheckArgs) -> ExitCode {
     let mut report = Report::default();
-    read(&args.config, Unset::Warning, &mut report);
-    report.print(args.format, &mut io::stdout().lock()).unwrap_or(ExitCode::FAILURE)
+    // Who talks to the warehouse needs the secrets.
+    let unset = if args.warehouse { Unset::Error } else { Unset::Warning };
+    if let Some(sources) = read(&args.config, unset, &mut report) {
+        let facts = if args.warehouse {
+            candidate::ask(&sources.server, &sources, &Facts::default()).await.0
+        } else {
+            offline::stored_facts(&sources.server).await
+        };
+        match candidate::build(&sources, &facts, 0).await {
+            Ok((_, findings)) | Err(findings) => report.add(findings),
+        }
+        if args.warehouse {
+            report.warehouse = Some(check_warehouse::check(&sources.server.warehouses, &sources.catalog).await);
+        }
+    }
+    let out = &mut io::stdout().lock();
+    let printed = match &report.warehouse {
+        Some(warehouse) if args.grants && !report.findings.has_errors() => {
+            check_warehouse::print(warehouse, true, args.format == Format::Json, out).map(|()| ExitCode::SUCCESS)
+        }
+        _ => report.print(args.format, out),
+    };
+    printed.unwrap_or(ExitCode::FAILURE)
 }
 
 fn print_text(findings: &[Diagnostic], summary: Option<Summary>, out: &mut impl Write) -> io::Result<()> {

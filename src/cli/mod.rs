@@ -4,8 +4,10 @@ pub mod audit_verify;
 pub mod check;
 pub mod check_warehouse;
 pub mod demo;
+pub mod explain;
 pub mod hash_password;
 pub mod init;
+mod offline;
 pub mod serve;
 
 use std::process::ExitCode;
@@ -33,6 +35,8 @@ enum Command {
     Init(init::InitArgs),
     /// Reads every file and prints each error with its place.
     Check(check::CheckArgs),
+    /// Shows what would be decided about a statement, and why, without running anything.
+    Explain(explain::ExplainArgs),
     /// Turns a password into the verifier that policy.toml holds.
     HashPassword(hash_password::HashPasswordArgs),
     /// Looks after audit logs.
@@ -45,7 +49,8 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => in_runtime(init::run(&args)),
-        Command::Check(args) => check::run(&args),
+        Command::Check(args) => in_runtime(check::run(&args)),
+        Command::Explain(args) => in_runtime(offline::explain(&args)),
         Command::HashPassword(args) => hash_password::run(&args),
         Command::Audit(args) => audit_verify::run(&args),
     }

@@ -1,11 +1,10 @@
 //! A candidate: the files as they are now, with what the warehouses say, built and validated whole.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use crate::config::ServerConfig;
-use crate::document::{SourceFile, Unset};
-use crate::error::{Diagnostic, Diagnostics};
+use crate::document::Unset;
+use crate::error::{Diagnostic, Diagnostics, Level};
 use crate::govern::facts::Facts;
 use crate::govern::snapshot::{Snapshot, SnapshotParts, WarehouseRules};
 use crate::names::WarehouseName;
@@ -24,7 +23,6 @@ pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<
         extension_schemas: config.extension_schemas.clone(),
     };
     let warehouses = sources.server.warehouses.iter();
-    let text = |file: &SourceFile| (file.path.clone(), Arc::from(file.text.as_str()));
     let parts = SnapshotParts {
         generation,
         catalog: sources.catalog.clone(),
@@ -32,7 +30,6 @@ pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<
         facts: facts.clone(),
         warehouses: warehouses.map(|(name, config)| (name.clone(), rules(config))).collect(),
         has_hash_key: sources.server.hash_key.is_some(),
-        sources: sources.texts.catalog.iter().map(text).collect(),
     };
     blocking(&sources.texts.server.path, move || Snapshot::build(parts)).await
 }
@@ -88,7 +85,11 @@ pub fn places(config: &Path, server: &ServerConfig) -> super::Places {
     places.files.insert(config.to_owned());
     places.trees.insert(server.catalog.path.clone());
     let policy = server.policy_path.clone();
-    if policy.is_dir() { places.trees.insert(policy) } else { places.files.insert(policy) };
+    if policy.is_dir() {
+        places.trees.insert(policy)
+    } else {
+        places.files.insert(policy)
+    };
     let http_tls = server.http.as_ref().and_then(|http| http.tls.as_ref());
     for tls in server.server.tls.iter().chain(http_tls) {
         places.files.extend([tls.cert.clone(), tls.key.clone()]);
@@ -105,14 +106,12 @@ pub fn places(config: &Path, server: &ServerConfig) -> super::Places {
     places
 }
 
-/// The findings, written out for the log.
+/// The findings, written out for the log. Each names its file and line itself.
 pub fn log_findings(findings: &Diagnostics) {
     for finding in findings.clone().sorted() {
-        let (file, line): (&PathBuf, usize) = (&finding.file, finding.line);
-        let file = file.display();
         match finding.level {
-            crate::error::Level::Error => tracing::error!(%file, line, "{finding}"),
-            crate::error::Level::Warning => tracing::warn!(%file, line, "{finding}"),
+            Level::Error => tracing::error!("{finding}"),
+            Level::Warning => tracing::warn!("{finding}"),
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct First {
     pub facts: Facts,
     /// Whether they are the files as they are.
     pub outcome: ReloadOutcome,
+    /// What was said about files that are good.
+    pub warnings: Diagnostics,
     /// What is wrong with the files as they are.
     pub problems: Option<Diagnostics>,
     /// Warehouses that could not be asked.
@@ -37,6 +39,8 @@ pub struct Begun {
     pub facts: Facts,
     /// Whether they are the files as they are.
     pub outcome: ReloadOutcome,
+    /// What was said about files that are good.
+    pub warnings: Diagnostics,
     /// What is wrong with the files as they are.
     pub problems: Option<Diagnostics>,
     /// Warehouses that could not be asked.
@@ -46,8 +50,8 @@ pub struct Begun {
 impl First {
     /// Gives the snapshot away, to be served.
     pub fn begin(self) -> (Snapshot, Begun) {
-        let Self { sources, snapshot, facts, outcome, problems, unasked } = self;
-        (snapshot, Begun { sources, facts, outcome, problems, unasked })
+        let Self { sources, snapshot, facts, outcome, warnings, problems, unasked } = self;
+        (snapshot, Begun { sources, facts, outcome, warnings, problems, unasked })
     }
 }
 
@@ -72,14 +76,14 @@ pub async fn build(config: &Path, server: &ServerConfig, store: &Store) -> Resul
     });
     let generation = kept.as_ref().map_or(0, |kept| kept.generation) + 1;
     let problems = match candidate::read(config).await {
-        Ok((sources, warnings)) => {
-            candidate::log_findings(&warnings);
+        Ok((sources, mut warnings)) => {
             let (facts, unasked) = candidate::ask(server, &sources, &known).await;
             match candidate::build(&sources, &facts, generation).await {
-                Ok((snapshot, warnings)) => {
+                Ok((snapshot, more)) => {
+                    warnings.extend(more);
                     candidate::log_findings(&warnings);
                     let outcome = ReloadOutcome::Started;
-                    return Ok(First { sources, snapshot, facts, outcome, problems: None, unasked });
+                    return Ok(First { sources, snapshot, facts, outcome, warnings, problems: None, unasked });
                 }
                 Err(findings) => findings,
             }
@@ -108,7 +112,8 @@ async fn last_good(server: &ServerConfig, texts: SourceTexts, known: &Facts, gen
     for facts in [asked, known.clone()] {
         if let Ok((snapshot, _)) = candidate::build(&sources, &facts, generation).await {
             let outcome = ReloadOutcome::LastGood;
-            return Some(First { sources, snapshot, facts, outcome, problems: None, unasked });
+            let warnings = Diagnostics::default();
+            return Some(First { sources, snapshot, facts, outcome, warnings, problems: None, unasked });
         }
     }
     None

@@ -94,7 +94,9 @@ pub struct Reloader {
     started: ServerConfig,
     sources: Sources,
     facts: Facts,
-    /// What was said of the files, so that it is said once.
+    /// What was said about files that are good, so that it is said once.
+    warnings: Diagnostics,
+    /// What was said about files that are not.
     problems: Option<Diagnostics>,
     /// What was said of facts that no snapshot can be built with.
     misfits: Option<Diagnostics>,
@@ -109,7 +111,7 @@ impl Reloader {
         store: Store,
         effects: Arc<dyn Effects>,
     ) -> Self {
-        let mut reloader = Self {
+        let reloader = Self {
             config,
             shared,
             store,
@@ -118,6 +120,7 @@ impl Reloader {
             started: first.sources.server.clone(),
             sources: first.sources,
             facts: first.facts,
+            warnings: first.warnings,
             problems: first.problems,
             misfits: None,
         };
@@ -201,7 +204,10 @@ impl Reloader {
                 return;
             }
         };
-        candidate::log_findings(&warnings);
+        if warnings != self.warnings {
+            candidate::log_findings(&warnings);
+            self.warnings = warnings;
+        }
         // A product of the new catalog may lie in a warehouse that is new: pools first.
         let former = self.shared.pools.swap(Arc::new(pools));
         self.shared.snapshot.store(Arc::new(snapshot));
