@@ -21,7 +21,8 @@ const USERS: [&str; 6] = ["ana", "nina", "mia o'neil", "root", "eve", "ron"];
 
 /// The statements of the golden files.
 static CORPUS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let mut files: Vec<_> = fs::read_dir(fixture::directory().join("cases")).unwrap().map(|f| f.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(fixture::directory().join("cases")).unwrap().map(|f| f.unwrap().path()).collect();
     files.sort();
     let mut statements = Vec::new();
     for file in files {

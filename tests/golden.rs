@@ -31,7 +31,8 @@ use pgveil::sql::{TextLimits, parse, prove, render};
 fn decisions_are_as_the_golden_files_say() {
     let snapshot = fixture::snapshot(fixture::parts());
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let mut files: Vec<_> = fs::read_dir(fixture::directory().join("cases")).unwrap().map(|f| f.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(fixture::directory().join("cases")).unwrap().map(|f| f.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty());
     let (mut cases, mut failures) = (0, Vec::new());
@@ -146,7 +147,8 @@ fn permitted(name: &str, permit: &Permit) -> String {
         out.push_str(", for this session");
     }
     write!(out, "\n{}", permit.sql).unwrap();
-    let products: Vec<_> = permit.products.iter().map(|p| format!("{}{}", p.id, if p.guarded { "!" } else { "" })).collect();
+    let products: Vec<_> =
+        permit.products.iter().map(|p| format!("{}{}", p.id, if p.guarded { "!" } else { "" })).collect();
     for (title, list) in [("products", &products), ("masked", &permit.masked), ("unmasked", &permit.unmasked)] {
         if !list.is_empty() {
             write!(out, "\n{title}: {}", list.join(", ")).unwrap();

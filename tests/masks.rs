@@ -151,6 +151,7 @@ fn masked(facts: &RelationFacts, columns: &[(&str, Option<Mask>)]) -> Result<Str
         meta: toml::Table::new(),
         file: PathBuf::from("people.toml"),
         digest: String::new(),
+        places: Default::default(),
     };
     let mut policy = Policy::default();
     let everything = vec![ProductPattern::parse("*").unwrap()];

@@ -1,5 +1,6 @@
 //! cli
 
 pub mod check;
+pub mod explain;
 pub mod hash_password;
 pub mod init;

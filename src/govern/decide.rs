@@ -89,9 +89,9 @@ impl Decision {
             Self::Deny(denial) => denial.reason != "setting",
             Self::Allow(Plan::Empty | Plan::Session(_)) => true,
             Self::Allow(Plan::Execute { .. }) => false,
-            Self::Allow(
-                Plan::Upstream(permit) | Plan::Prepare { permit, .. } | Plan::Declare { permit, .. },
-            ) => permit.cacheable,
+            Self::Allow(Plan::Upstream(permit) | Plan::Prepare { permit, .. } | Plan::Declare { permit, .. }) => {
+                permit.cacheable
+            }
         }
     }
 }

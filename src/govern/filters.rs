@@ -14,7 +14,6 @@ use crate::sql::ast::{Expr, Value};
 use super::expression::{self, Purpose};
 use super::facts::RelationFacts;
 use super::snapshot::SnapshotParts;
-use super::view::finding_at;
 
 /// One row filter, parsed and checked; `{user.NAME}` placeholders are still in it.
 #[derive(Debug)]
@@ -40,7 +39,7 @@ pub(in crate::govern) fn compile(
                 predicate,
             }),
             Err(fault) => {
-                let finding = finding_at(product, filter.span.clone(), parts, format!("row filter: {}", fault.message));
+                let finding = product.finding_at(filter.span.clone(), format!("row filter: {}", fault.message));
                 findings.push(match fault.hint {
                     Some(hint) => finding.with_hint(hint),
                     None => finding,

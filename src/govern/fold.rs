@@ -2,7 +2,8 @@
 
 use crate::error::sqlstate;
 use crate::sql::ast::{
-    Array, ArrayElemTypeDef, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Value,
+    Array, ArrayElemTypeDef, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Ident, ObjectName, Value,
 };
 
 use super::decide::{DecideInput, SearchPath};

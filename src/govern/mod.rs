@@ -20,10 +20,11 @@ pub mod requirements;
 mod rewrite;
 mod row_limit;
 pub mod settings;
+pub mod signal;
 pub mod snapshot;
 pub mod subject;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod types;
 pub mod view;
 

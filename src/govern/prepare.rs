@@ -39,7 +39,8 @@ impl<'a> Draft<'a> {
     /// How the answer to EXPLAIN may be shown.
     pub(super) fn shape(&self, explain: &Explain) -> ExplainShape {
         let guarded = self.needs.products.iter().any(|need| need.view.guarded);
-        let relation_of = |need: &super::requirements::ProductNeed| (need.view.relation.clone(), need.product.id.clone());
+        let relation_of =
+            |need: &super::requirements::ProductNeed| (need.view.relation.clone(), need.product.id.clone());
         let mut relations: Vec<_> = self.needs.products.iter().map(relation_of).collect();
         relations.sort();
         ExplainShape { format: explain.format, costs: explain.costs && !guarded, relations }
@@ -64,9 +65,11 @@ impl<'a> Draft<'a> {
             denied
         })?;
         let (masked, unmasked) = self.needs.personal();
-        let notices = self.needs.products.iter().flat_map(|need| {
-            need.granted.notices.iter().map(|notice| (need.product.id.clone(), notice.clone()))
-        });
+        let notices = self
+            .needs
+            .products
+            .iter()
+            .flat_map(|need| need.granted.notices.iter().map(|notice| (need.product.id.clone(), notice.clone())));
         Ok(Arc::new(Permit::seal(PermitBody {
             kind,
             row_cap,
@@ -95,7 +98,8 @@ impl<'a> Draft<'a> {
             | PermitKind::Execute => limits.max_rows,
         }?;
         let in_sql = row_limit::cap(&mut self.query, most);
-        let cap = RowCap { limit: most, on_max_rows: limits.on_max_rows, source: limits.max_rows_source.clone(), in_sql };
+        let cap =
+            RowCap { limit: most, on_max_rows: limits.on_max_rows, source: limits.max_rows_source.clone(), in_sql };
         // The plan that EXPLAIN shows is the plan that would run; its own answer is one row.
         (kind != PermitKind::Explain).then_some(cap)
     }
@@ -126,8 +130,7 @@ fn proven(statement: &Statement, sql: &str, needs: &Requirements, input: &Decide
     };
     let functions: BTreeSet<&(Option<String>, String)> =
         needs.functions.iter().chain(needs.products.iter().flat_map(|need| &need.view.functions)).collect();
-    let function_known =
-        |called: &(Option<String>, String)| functions.contains(called) || is_grammar(called, input);
+    let function_known = |called: &(Option<String>, String)| functions.contains(called) || is_grammar(called, input);
     if summary.statements == 1
         && summary.relations.iter().all(relation_known)
         && summary.functions.iter().all(function_known)
@@ -141,8 +144,22 @@ fn proven(statement: &Statement, sql: &str, needs: &Requirements, input: &Decide
 /// Functions that Postgres' grammar makes of syntax (`AT TIME ZONE` is `pg_catalog.timezone`).
 fn is_grammar((schema, name): &(Option<String>, String), input: &DecideInput<'_>) -> bool {
     const MADE: [&str; 16] = [
-        "btrim", "extract", "is_normalized", "like_escape", "ltrim", "normalize", "overlaps", "overlay", "pg_collation_for",
-        "position", "rtrim", "similar_escape", "similar_to_escape", "substring", "timezone", "xmlexists",
+        "btrim",
+        "extract",
+        "is_normalized",
+        "like_escape",
+        "ltrim",
+        "normalize",
+        "overlaps",
+        "overlay",
+        "pg_collation_for",
+        "position",
+        "rtrim",
+        "similar_escape",
+        "similar_to_escape",
+        "substring",
+        "timezone",
+        "xmlexists",
     ];
     if schema.as_deref() == Some("pg_catalog") && MADE.contains(&name.as_str()) {
         return true;
@@ -159,10 +176,10 @@ fn disagreement(error: &GuardError) -> Box<Denial> {
             denied
         }
         GuardError::TooDeep => {
-            let message = "the statement nests too deeply";
+            let message = "the statement nests too deeply to be checked by Postgres' grammar";
             let mut denied = denial(sqlstate::STATEMENT_TOO_COMPLEX, "too_deep", message);
             denied.error.kind = ErrorKind::Limit;
-            denied.error.hint = Some("Write nested sub-selects as common table expressions (WITH).".to_owned());
+            denied.error.hint = Some("Write it with less nesting, for example with a WITH query.".to_owned());
             denied
         }
         GuardError::Rendered(_) | GuardError::Disagree | GuardError::Lost => parsers_disagree(),

@@ -2,8 +2,6 @@
 //! masks and filters parsed. Built and validated whole, then swapped.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::config::Policy;
@@ -36,8 +34,6 @@ pub struct SnapshotParts {
     pub warehouses: BTreeMap<WarehouseName, WarehouseRules>,
     /// Whether `[masking] hash_key` is set.
     pub has_hash_key: bool,
-    /// The text of product files, so that a finding shows its line. A file that is missing here is named as a whole.
-    pub sources: BTreeMap<PathBuf, Arc<str>>,
 }
 
 /// The parts, validated against each other, with everything compiled that a decision needs.

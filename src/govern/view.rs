@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 
 use crate::catalog::{FilterScope, Mask, Pii, Product};
-use crate::error::{ClientError, Diagnostic, Diagnostics, ErrorKind, sqlstate};
+use crate::error::{ClientError, Diagnostics, ErrorKind, sqlstate};
 use crate::names::{ProductId, RelationName, RoleName};
 use crate::sql::ast;
 
@@ -108,6 +108,7 @@ const MAX_VIEWS: usize = 10_000;
 
 impl Snapshot {
     /// The derived query of the product for this subject, who must have been granted it.
+    #[expect(clippy::result_large_err, reason = "a denial is rare, and every caller keeps it as it is")]
     pub fn view(&self, subject: &Subject, product: &Product) -> Result<Arc<ProductView>, Denial> {
         let unavailable =
             |error: ClientError| Denial { error, reason: "product_unavailable", products: vec![product.id.clone()] };
@@ -149,19 +150,18 @@ impl Compiled {
         for (column, mask) in product.columns.iter().zip(masks) {
             let Some(fact) = facts.column(&column.name) else {
                 findings.push(
-                    finding_at_column(
-                        product,
-                        &column.name,
-                        parts,
-                        format!("{} has no column \"{}\"", product.relation, column.name),
-                    )
-                    .with_hint("the product is withheld until the column exists or leaves the contract")
-                    .warning(),
+                    product
+                        .finding_at_column(
+                            &column.name,
+                            format!("{} has no column \"{}\"", product.relation, column.name),
+                        )
+                        .with_hint("the product is withheld until the column exists or leaves the contract")
+                        .warning(),
                 );
                 return Self::Unavailable(missing_column(product, &column.name));
             };
             if let Some(reason) = outside_of_path(fact, product, parts) {
-                findings.push(finding_at_column(product, &column.name, parts, reason));
+                findings.push(product.finding_at_column(&column.name, reason));
             }
             columns.push(ColumnTemplate {
                 name: column.name.clone(),
@@ -191,13 +191,9 @@ fn check_roles(product: &Product, parts: &SnapshotParts, findings: &mut Diagnost
         let (FilterScope::Roles(roles) | FilterScope::Except(roles)) = &filter.scope;
         for role in roles.iter().filter(|role| !parts.policy.roles.contains_key(role.as_str())) {
             findings.push(
-                finding_at(
-                    product,
-                    filter.span.clone(),
-                    parts,
-                    format!("row filter names the unknown role \"{role}\""),
-                )
-                .with_hint("define it in policy.toml as [roles.NAME], or correct the name"),
+                product
+                    .finding_at(filter.span.clone(), format!("row filter names the unknown role \"{role}\""))
+                    .with_hint("define it in policy.toml as [roles.NAME], or correct the name"),
             );
         }
     }
@@ -214,11 +210,8 @@ fn outside_of_path(fact: &ColumnFacts, product: &Product, parts: &SnapshotParts)
         }
     };
     let on_path = schema == "pg_catalog"
-        || parts
-            .warehouses
-            .get(&product.warehouse)
-            .is_some_and(|rules| rules.extension_schemas.iter().any(|own| *own == schema));
-    // An array of enums falls under the rule too: the facts do not tell it from an array of an extension.s type.
+        || parts.warehouses.get(&product.warehouse).is_some_and(|rules| rules.extension_schemas.contains(&schema));
+    // An array of enums falls under the rule too: the facts do not tell it from an array of an extension's type.
     (!on_path).then(|| {
         format!(
             "column \"{}\" is of type {}, which lies outside pg_catalog; list the schema \"{schema}\" in [warehouses.{}] \
@@ -254,39 +247,6 @@ fn missing_column(product: &Product, column: &str) -> ClientError {
         format!("data product {} cannot be served: column \"{column}\" is missing in the warehouse", product.id),
     )
     .with_hint(format!("Tell its owner: {} ({}).", product.owner.team, product.owner.contact))
-}
-
-/// A finding at a byte range of the product's file.
-pub(in crate::govern) fn finding_at(
-    product: &Product,
-    span: std::ops::Range<usize>,
-    parts: &SnapshotParts,
-    message: impl Into<String>,
-) -> Diagnostic {
-    match parts.sources.get(&product.file) {
-        Some(text) => Diagnostic::at(&product.file, text, span, message),
-        None => Diagnostic::whole_file(&product.file, message),
-    }
-}
-
-/// A finding at the line of the product's file that names the column.
-pub(in crate::govern) fn finding_at_column(
-    product: &Product,
-    column: &str,
-    parts: &SnapshotParts,
-    message: impl Into<String>,
-) -> Diagnostic {
-    let quoted = format!("\"{column}\"");
-    let start = parts.sources.get(&product.file).and_then(|text| {
-        text.match_indices(&quoted).map(|(at, _)| at).find(|at| {
-            let line = text.get(..*at).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
-            line.trim().strip_prefix("column").is_some_and(|rest| rest.trim() == "=")
-        })
-    });
-    match start {
-        Some(start) => finding_at(product, start..start + quoted.len(), parts, message),
-        None => Diagnostic::whole_file(&product.file, message),
-    }
 }
 
 /// A mask's name, as FORMATS writes it.

@@ -105,14 +105,7 @@ impl Entry {
     }
     /// The columns of a join without an alias.
     pub fn join(columns: Columns) -> Self {
-        Self {
-            name: None,
-            written: exact(""),
-            unaliased: None,
-            columns,
-            columns_visible: true,
-            lateral_only: false,
-        }
+        Self { name: None, written: exact(""), unaliased: None, columns, columns_visible: true, lateral_only: false }
     }
 }
 

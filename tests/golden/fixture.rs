@@ -95,7 +95,8 @@ fn facts() -> Facts {
             relations.push(table(name, relations.len(), &columns));
         }
     }
-    let ledger = relations.iter().find(|(name, _): &&(RelationName, RelationFacts)| name.name == "ledger").unwrap().1.clone();
+    let ledger =
+        relations.iter().find(|(name, _): &&(RelationName, RelationFacts)| name.name == "ledger").unwrap().1.clone();
     let view = RelationName { schema: "fin".to_owned(), name: "ledger_view".to_owned() };
     relations.push((view, RelationFacts { kind: RelationKind::View, barrier: false, oid: 17_000, ..ledger }));
     Facts { relations: BTreeMap::from([(warehouse(), relations)]) }

@@ -14,7 +14,7 @@ use crate::sql::ast::Expr;
 use super::expression::{self, Fault, Purpose};
 use super::facts::{ColumnFacts, TypeKind};
 use super::snapshot::SnapshotParts;
-use super::view::{finding_at_column, mask_name};
+use super::view::mask_name;
 
 /// The mask of a column, compiled. Without facts it is only checked as far as it can be.
 pub(in crate::govern) fn compile(
@@ -35,7 +35,7 @@ pub(in crate::govern) fn compile(
         Ok(None) => None,
         Err(fault) => {
             let message = format!("mask \"{name}\" of column \"{}\": {}", column.name, fault.message);
-            let finding = finding_at_column(product, &column.name, parts, message);
+            let finding = product.finding_at_column(&column.name, message);
             findings.push(match fault.hint {
                 Some(hint) => finding.with_hint(hint),
                 None => finding,

@@ -94,7 +94,7 @@ impl Walker<'_> {
             }
             FunctionRule::Answered(answer) => {
                 self.answer(answer, &name, Some(function)).map(|answer| Called::Answer(Box::new(answer)))
-            },
+            }
             FunctionRule::Refused { reason, hint } => {
                 Err(refused(functions::refusal(schema.as_deref(), &name, reason, hint)))
             }
@@ -156,7 +156,8 @@ impl Walker<'_> {
 
     /// `ARRAY(SELECT …)`.
     fn array_of_query(&mut self, function: &mut Function) -> Walked {
-        let Function { name: _, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } = function;
+        let Function { name: _, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } =
+            function;
         let more = *uses_odbc_syntax
             || !matches!(parameters, FunctionArguments::None)
             || !within_group.is_empty()
@@ -192,7 +193,8 @@ impl Walker<'_> {
 
     /// Everything of a call but its name.
     fn parts_of_call(&mut self, function: &mut Function) -> Walked {
-        let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } = function;
+        let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } =
+            function;
         absent("{fn …}", *uses_odbc_syntax)?;
         absent("a parametric function", !matches!(parameters, FunctionArguments::None))?;
         absent("IGNORE NULLS or RESPECT NULLS", null_treatment.is_some())?;
@@ -247,7 +249,9 @@ impl Walker<'_> {
         for clause in clauses {
             match clause {
                 FunctionArgumentClause::OrderBy(order) => self.inner_order(order)?,
-                FunctionArgumentClause::IgnoreOrRespectNulls(_) => return Err(foreign("IGNORE NULLS or RESPECT NULLS")),
+                FunctionArgumentClause::IgnoreOrRespectNulls(_) => {
+                    return Err(foreign("IGNORE NULLS or RESPECT NULLS"));
+                }
                 FunctionArgumentClause::Where(_) => return Err(construct("WHERE in a call", "Use FILTER.")),
                 FunctionArgumentClause::Limit(_) => return Err(foreign("LIMIT in a call")),
                 FunctionArgumentClause::OnOverflow(_) => return Err(foreign("ON OVERFLOW")),

@@ -97,8 +97,7 @@ impl Walker<'_> {
             _ => {
                 let message =
                     format!("improper qualified name (too many dotted names): {}", super::relations::dotted(qualifier));
-                return Err(denial(sqlstate::SYNTAX_ERROR, "syntax", message)
-                    .pointing(self.place(span_of(qualifier))));
+                return Err(denial(sqlstate::SYNTAX_ERROR, "syntax", message).pointing(self.place(span_of(qualifier))));
             }
         };
         match found {
@@ -176,8 +175,9 @@ impl Walker<'_> {
             None => column.name.clone(),
         };
         let candidates = self.scopes.reachable().filter(|entry| entry.columns_visible || entry.name.is_some());
-        let candidates = candidates
-            .flat_map(|entry| entry.columns.list.iter().map(move |column| (column.name.as_str(), qualified(entry, column))));
+        let candidates = candidates.flat_map(|entry| {
+            entry.columns.list.iter().map(move |column| (column.name.as_str(), qualified(entry, column)))
+        });
         denied.error.hint = column_hint(&exact_name, candidates);
         denied.pointing(self.place(name.span))
     }

@@ -99,7 +99,9 @@ impl Walker<'_> {
             Expr::Extract { field, syntax, expr } => {
                 match syntax {
                     ExtractSyntax::From => {}
-                    ExtractSyntax::Comma => return Err(construct("EXTRACT with a comma", "Use EXTRACT(field FROM x).")),
+                    ExtractSyntax::Comma => {
+                        return Err(construct("EXTRACT with a comma", "Use EXTRACT(field FROM x)."));
+                    }
                 }
                 // Which fields there are for a type is the warehouse's business: they are names of a list and no code.
                 absent("WEEK(…)", matches!(field, DateTimeField::Week(Some(_))))?;

@@ -65,7 +65,9 @@ impl Walker<'_> {
             | JoinOperator::RightSemi(_)
             | JoinOperator::Anti(_)
             | JoinOperator::LeftAnti(_)
-            | JoinOperator::RightAnti(_) => return Err(construct("SEMI JOIN or ANTI JOIN", "Use EXISTS or NOT EXISTS.")),
+            | JoinOperator::RightAnti(_) => {
+                return Err(construct("SEMI JOIN or ANTI JOIN", "Use EXISTS or NOT EXISTS."));
+            }
             JoinOperator::CrossApply | JoinOperator::OuterApply => {
                 return Err(construct("APPLY", "Use JOIN LATERAL (…) ON true."));
             }
@@ -114,8 +116,9 @@ impl Walker<'_> {
                 if !columns.has(&exact_name) && columns.complete {
                     let message =
                         format!("column \"{exact_name}\" specified in USING clause does not exist in {side} table");
-                    return Err(denial(sqlstate::UNDEFINED_COLUMN, "column_unknown", message)
-                        .pointing(self.place(column.span)));
+                    return Err(
+                        denial(sqlstate::UNDEFINED_COLUMN, "column_unknown", message).pointing(self.place(column.span))
+                    );
                 }
                 self.read(columns.origins(&exact_name));
             }
@@ -183,8 +186,7 @@ impl Walker<'_> {
                 let args = std::mem::take(array_exprs).into_iter();
                 let args = args.map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))).collect();
                 let name = ObjectName::from(vec![crate::sql::ast::Ident::new("unnest")]);
-                let call =
-                    TableCall { name, args, ordinality: *with_ordinality, alias: alias.take(), lateral: false };
+                let call = TableCall { name, args, ordinality: *with_ordinality, alias: alias.take(), lateral: false };
                 self.table_function(factor, call).map(|entry| vec![entry])
             }
             TableFactor::NestedJoin { table_with_joins, alias } => {
@@ -196,7 +198,9 @@ impl Walker<'_> {
                 Ok(vec![Entry::aliased(&ident(&alias.name), columns)])
             }
             TableFactor::TableFunction { .. } => Err(foreign("TABLE (…) in FROM")),
-            TableFactor::JsonTable { .. } => Err(construct("JSON_TABLE", "Use jsonb_to_recordset or jsonb_path_query.")),
+            TableFactor::JsonTable { .. } => {
+                Err(construct("JSON_TABLE", "Use jsonb_to_recordset or jsonb_path_query."))
+            }
             TableFactor::OpenJsonTable { .. } => Err(construct("OPENJSON", "Use jsonb_to_recordset.")),
             TableFactor::XmlTable { .. } => Err(construct("XMLTABLE", "")),
             TableFactor::Pivot { .. } => Err(construct("PIVOT", "Use aggregates with FILTER.")),
@@ -241,7 +245,8 @@ fn shown(entries: &[Entry]) -> Columns {
 /// The columns of a join: merged ones first, then the rest of both sides.
 fn join_columns(merged: &[String], left: Columns, right: Columns) -> Columns {
     let complete = left.complete && right.complete;
-    let one = |name: &String| Column { name: name.clone(), origins: left.origins(name).chain(right.origins(name)).collect() };
+    let one =
+        |name: &String| Column { name: name.clone(), origins: left.origins(name).chain(right.origins(name)).collect() };
     let mut list: Vec<Column> = merged.iter().map(one).collect();
     list.extend(left.list.into_iter().chain(right.list).filter(|column| !merged.contains(&column.name)));
     Columns { list, complete }

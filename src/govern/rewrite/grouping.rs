@@ -14,12 +14,57 @@ use super::refuse::{Walked, foreign};
 
 /// The aggregates of pg_catalog, as far as they may be called.
 const AGGREGATES: [&str; 51] = [
-    "any_value", "array_agg", "avg", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "corr", "count", "covar_pop",
-    "covar_samp", "cume_dist", "dense_rank", "every", "grouping", "json_agg", "json_object_agg", "jsonb_agg",
-    "jsonb_object_agg", "max", "min", "mode", "percent_rank", "percentile_cont", "percentile_disc", "range_agg",
-    "range_intersect_agg", "rank", "regr_avgx", "regr_avgy", "regr_count", "regr_intercept", "regr_r2", "regr_slope",
-    "regr_sxx", "regr_sxy", "regr_syy", "stddev", "stddev_pop", "stddev_samp", "string_agg", "sum", "var_pop", "var_samp",
-    "variance", "xmlagg", "json_object_agg_unique", "jsonb_object_agg_unique", "json_agg_strict", "jsonb_agg_strict",
+    "any_value",
+    "array_agg",
+    "avg",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "bool_and",
+    "bool_or",
+    "corr",
+    "count",
+    "covar_pop",
+    "covar_samp",
+    "cume_dist",
+    "dense_rank",
+    "every",
+    "grouping",
+    "json_agg",
+    "json_object_agg",
+    "jsonb_agg",
+    "jsonb_object_agg",
+    "max",
+    "min",
+    "mode",
+    "percent_rank",
+    "percentile_cont",
+    "percentile_disc",
+    "range_agg",
+    "range_intersect_agg",
+    "rank",
+    "regr_avgx",
+    "regr_avgy",
+    "regr_count",
+    "regr_intercept",
+    "regr_r2",
+    "regr_slope",
+    "regr_sxx",
+    "regr_sxy",
+    "regr_syy",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "string_agg",
+    "sum",
+    "var_pop",
+    "var_samp",
+    "variance",
+    "xmlagg",
+    "json_object_agg_unique",
+    "jsonb_object_agg_unique",
+    "json_agg_strict",
+    "jsonb_agg_strict",
 ];
 
 /// Whether a call of this name (without OVER) is an aggregate. To miss one costs a column more in GROUP BY.
@@ -157,9 +202,7 @@ impl Walker<'_> {
         if facts.primary_key.is_empty() {
             return None;
         }
-        let place = |name: &String| {
-            need.view.columns.iter().position(|column| column.name == *name && !column.masked)
-        };
+        let place = |name: &String| need.view.columns.iter().position(|column| column.name == *name && !column.masked);
         facts.primary_key.iter().map(place).collect()
     }
 }

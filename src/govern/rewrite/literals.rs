@@ -30,7 +30,9 @@ impl Walker<'_> {
             UnaryOperator::QuestionDash => "?-",
             UnaryOperator::QuestionPipe => "?|",
             UnaryOperator::PGPrefixFactorial => "!!",
-            UnaryOperator::BangNot | UnaryOperator::PGPostfixFactorial => return Err(construct("!", "Use NOT or factorial().")),
+            UnaryOperator::BangNot | UnaryOperator::PGPostfixFactorial => {
+                return Err(construct("!", "Use NOT or factorial()."));
+            }
         };
         self.operator(None, text)
     }

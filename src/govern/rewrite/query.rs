@@ -2,8 +2,8 @@
 
 use crate::error::sqlstate;
 use crate::sql::ast::{
-    Cte, Distinct, Expr, Fetch, Ident, LimitClause, NamedWindowDefinition, NamedWindowExpr, Offset, OffsetRows, OrderBy,
-    OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, Query, Select, SelectFlavor, SelectItem,
+    Cte, Distinct, Expr, Fetch, Ident, LimitClause, NamedWindowDefinition, NamedWindowExpr, Offset, OffsetRows,
+    OrderBy, OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, Query, Select, SelectFlavor, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned, TableAlias, Value, Values,
     WildcardAdditionalOptions, With,
 };
@@ -119,9 +119,7 @@ impl Walker<'_> {
         let exact_name = ident(name);
         if self.scopes.defines(&exact_name) {
             let message = format!("WITH query name \"{exact_name}\" specified more than once");
-            return Err(
-                denial(sqlstate::DUPLICATE_ALIAS, "duplicate_name", message).pointing(self.place(name.span))
-            );
+            return Err(denial(sqlstate::DUPLICATE_ALIAS, "duplicate_name", message).pointing(self.place(name.span)));
         }
         self.needs.with_names.insert(exact_name.clone());
         self.scopes.define_cte(self.scopes.clause(), resolve::Cte { name: exact_name, columns });
@@ -290,8 +288,8 @@ impl Walker<'_> {
                 SelectItem::UnnamedExpr(expr) => {
                     let name = output_name(expr);
                     self.expr(expr)?;
-                    let keeps_it = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
-                        && output_name(expr) == name;
+                    let keeps_it =
+                        matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) && output_name(expr) == name;
                     if !keeps_it {
                         let expr = std::mem::replace(expr, Expr::value(Value::Null));
                         *item = SelectItem::ExprWithAlias { expr, alias: exact(&name) };

@@ -58,8 +58,7 @@ impl Walker<'_> {
                 (own, written, Some(reference))
             }
         };
-        let entry =
-            Entry { name: Some(own), written, unaliased, columns, columns_visible: true, lateral_only: false };
+        let entry = Entry { name: Some(own), written, unaliased, columns, columns_visible: true, lateral_only: false };
         let columns = alias.as_ref().map(|alias| alias.columns.clone()).unwrap_or_default();
         *factor = derived(view.query.clone(), entry.written.clone(), columns);
         Ok(entry)
@@ -242,11 +241,7 @@ fn system_relation(parts: &[Ident]) -> Box<Denial> {
 }
 
 /// A derived table in the place of a relation.
-pub(super) fn derived(
-    query: crate::sql::ast::Query,
-    name: Ident,
-    columns: Vec<TableAliasColumnDef>,
-) -> TableFactor {
+pub(super) fn derived(query: crate::sql::ast::Query, name: Ident, columns: Vec<TableAliasColumnDef>) -> TableFactor {
     TableFactor::Derived {
         lateral: false,
         subquery: Box::new(query),
@@ -258,11 +253,7 @@ pub(super) fn derived(
 /// A product as a client writes it: the domain quoted where it has a dash.
 fn written(product: &Product) -> String {
     let domain = product.client_schema();
-    if domain.contains('-') {
-        format!("\"{domain}\".{}", product.id.product())
-    } else {
-        product.id.to_string()
-    }
+    if domain.contains('-') { format!("\"{domain}\".{}", product.id.product()) } else { product.id.to_string() }
 }
 
 /// A name in the words of an error.

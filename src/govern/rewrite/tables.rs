@@ -68,7 +68,11 @@ impl Walker<'_> {
             name,
             uses_odbc_syntax: false,
             parameters: FunctionArguments::None,
-            args: FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses: Vec::new() }),
+            args: FunctionArguments::List(FunctionArgumentList {
+                duplicate_treatment: None,
+                args,
+                clauses: Vec::new(),
+            }),
             within_group: Vec::new(),
             filter: None,
             null_treatment: None,

@@ -9,6 +9,7 @@ fn users() -> Vec<(&'static str, crate::config::User)> {
     vec![("ana", user(&["analyst"], &[("region", "EU")])), ("root", user(&["admin"], &[]))]
 }
 
+#[expect(clippy::result_large_err, reason = "as Snapshot::view")]
 fn view(snapshot: &Snapshot, name: &str) -> Result<Arc<ProductView>, Denial> {
     let product = Arc::clone(snapshot.parts.catalog.iter().next().unwrap());
     snapshot.view(&snapshot.subject(name, None).unwrap(), &product)
@@ -93,8 +94,11 @@ fn a_type_outside_of_the_path_is_a_load_error_with_its_line() {
     column.type_schema = "extensions".to_owned();
     column.type_name = "citext".to_owned();
     column.sql_type = "extensions.citext".to_owned();
-    let text: Arc<str> = Arc::from("[[schema]]\ncolumn = \"email\"\ntype = \"string\"\n");
-    parts.sources.insert(product("crm.people").file, text);
+    let text = "[[schema]]\ncolumn = \"email\"\ntype = \"string\"\n";
+    let mut people = product("crm.people");
+    people.places.text = text.into();
+    people.places.columns.insert("email".to_owned(), 20..27);
+    parts.catalog = crate::catalog::Catalog::new([Arc::new(people)]);
     let findings = build(parts.clone()).unwrap_err().to_string();
     assert!(findings.contains("people.toml:2:10") && findings.contains("extension_schemas"), "{findings}");
     let rules = super::super::snapshot::WarehouseRules { extension_schemas: vec!["extensions".to_owned()] };
