@@ -34,6 +34,7 @@ mod refused;
 mod render;
 pub mod resolve;
 mod session_statement;
+mod spelling;
 pub mod statement;
 mod tokens;
 mod wrapped;
