@@ -13,6 +13,8 @@
 //! Directives take `user=`, `path=a,b` (search_path) and `types=23,25` (parameter OIDs); a line `user NAME` sets the user of
 //! what follows. `#` begins a comment. Every allowed statement is parsed again and must be a fixed point of the printer.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 #[path = "golden/fixture.rs"]
 mod fixture;
 
@@ -118,7 +120,7 @@ fn answer(snapshot: &Snapshot, directive: &Directive, parsed: &Parsed) -> String
         Decision::Allow(Plan::Empty) => "empty".to_owned(),
         Decision::Allow(Plan::Session(session)) => format!("session {session:?}"),
         Decision::Allow(Plan::Execute { name, arguments }) => {
-            format!("execute {name}\n{}", arguments.iter().map(|a| format!("({a})")).collect::<Vec<_>>().join(" "))
+            format!("execute {name} with {}", arguments.iter().map(|a| format!("({a})")).collect::<Vec<_>>().join(" "))
         }
         Decision::Allow(Plan::Upstream(permit)) => permitted("", &permit),
         Decision::Allow(Plan::Prepare { name, types, permit }) => {

@@ -60,7 +60,7 @@ fn long_chains_are_taken_or_refused_as_too_complex() {
             Err(error) => assert!(matches!(error, SqlError::TooDeep { .. }) && !fine, "{name}: {error}"),
         }
         eprintln!("{name}: {:?}", started.elapsed());
-        assert!(started.elapsed() < Duration::from_secs(20), "{name}: {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(60), "{name}: {:?}", started.elapsed());
     }
 }
 
@@ -95,7 +95,7 @@ fn deep_nesting_is_taken_or_refused_as_too_complex() {
         let error = ClientError::from(error);
         assert!([sqlstate::STATEMENT_TOO_COMPLEX, sqlstate::SYNTAX_ERROR].contains(&error.sqlstate), "{name}: {error}");
         eprintln!("{name}: {:?} {error}", started.elapsed());
-        assert!(started.elapsed() < Duration::from_secs(20), "{name}: {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(60), "{name}: {:?}", started.elapsed());
     }
 }
 
@@ -115,7 +115,7 @@ fn no_text_takes_exponential_time() {
         let shown = name.to_owned();
         on_a_small_stack(move || whole_way(&text).map(drop)).expect_err(name);
         eprintln!("{shown}: {:?}", started.elapsed());
-        assert!(started.elapsed() < Duration::from_secs(10), "{name}: {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(60), "{name}: {:?}", started.elapsed());
     }
 }
 
@@ -130,7 +130,7 @@ fn ten_megabytes_are_refused_before_they_are_read() {
         let started = Instant::now();
         let error = on_a_small_stack(move || whole_way(&text).map(drop)).unwrap_err();
         assert!(matches!(error, SqlError::TooLarge { .. }), "{error}");
-        assert!(started.elapsed() < Duration::from_secs(1));
+        assert!(started.elapsed() < Duration::from_secs(10));
         assert_eq!(ClientError::from(error).sqlstate, sqlstate::PROGRAM_LIMIT_EXCEEDED);
     }
     // With the cap lifted the same texts end in an answer too.

@@ -103,7 +103,7 @@ async fn serve(config: &Path, mut signals: signals::Signals, ready: impl FnOnce(
         None => None,
     };
     let store = open_store(&server)?;
-    let audit = Audit::open(&server.audit, |text| crate::sql::redact(text))?;
+    let audit = Audit::open(&server.audit, crate::sql::redact)?;
     let first = first::build(&config, &server, &store).await.map_err(AppError::Invalid)?;
 
     let (shutdown, shutdown_seen) = watch::channel(Shutdown::Running);

@@ -88,7 +88,7 @@ fn start(args: &DemoArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let files = DemoFiles::write(&directory.path, args.port, args.http_port, server.port(), &account)?;
     progress("starting pgveil");
     drop(runtime);
-    app::start_log("warn", false)?;
+    app::start_log("error", false)?;
     app::run(&files.config(), || announce(&files, args.port, args.http_port))?;
     println!("stopping the private PostgreSQL");
     drop(server);

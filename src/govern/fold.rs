@@ -44,7 +44,7 @@ pub(super) fn fold(answer: Answer, name: &str, call: Option<&Function>, input: &
         }
         Answer::BackendPid => of_session(typed(number(input.session.backend_pid()), "int4")),
         Answer::CurrentSetting => of_session(setting(name, &args, input)?),
-        Answer::InRecovery => shared(Expr::value(Value::Boolean(false))),
+        Answer::InRecovery => shared(typed(Expr::value(Value::Boolean(false)), "bool")),
         Answer::ClientEncoding => shared(typed(text("UTF8"), "name")),
         Answer::Null(type_name) => shared(typed(null(), type_name)),
         Answer::CancelBackend | Answer::TerminateBackend => {

@@ -20,6 +20,7 @@ pub mod requirements;
 mod rewrite;
 mod row_limit;
 pub mod settings;
+pub mod shape;
 pub mod snapshot;
 pub mod subject;
 #[cfg(test)]

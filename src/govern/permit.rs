@@ -76,6 +76,9 @@ pub struct PermitBody {
     pub generation: u64,
     /// Whether the decision may be kept: false when a value of the session went into the SQL.
     pub cacheable: bool,
+    /// No literal's value was looked at: another literal in its place gives the same decision, and the same SQL with that
+    /// literal in it (see `govern::shape`).
+    pub blind: bool,
 }
 
 /// How an EXPLAIN's answer is shown.
@@ -114,6 +117,8 @@ impl Permit {
             redacted_sql: Arc::from(sql),
             explain: None,
             generation: 1,
+            cacheable: true,
+            blind: false,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::Limits;
 use crate::error::{ErrorKind, sqlstate};
-use crate::sql::ast::Query;
+use crate::sql::ast::{Query, SetExpr};
 use crate::sql::guard::{self, GuardError};
 use crate::sql::statement::{Explain, Statement};
 use crate::sql::{fingerprint, prove, redact, render, render_query};
@@ -84,6 +84,7 @@ impl<'a> Draft<'a> {
             explain: self.shape,
             generation: input.snapshot.generation(),
             cacheable: !self.needs.session_values,
+            blind: !self.needs.literal_values,
         })))
     }
 
@@ -97,6 +98,9 @@ impl<'a> Draft<'a> {
             | PermitKind::Declare
             | PermitKind::Execute => limits.max_rows,
         }?;
+        // An own LIMIT is looked at; a query in parentheses may have one.
+        let bare = self.query.limit_clause.is_none() && self.query.fetch.is_none();
+        self.needs.literal_values |= !bare || matches!(*self.query.body, SetExpr::Query(_));
         let in_sql = row_limit::cap(&mut self.query, most);
         let cap =
             RowCap { limit: most, on_max_rows: limits.on_max_rows, source: limits.max_rows_source.clone(), in_sql };
@@ -176,10 +180,10 @@ fn disagreement(error: &GuardError) -> Box<Denial> {
             denied
         }
         GuardError::TooDeep => {
-            let message = "the statement nests too deeply to be checked by Postgres' grammar";
+            let message = "the statement nests too deeply";
             let mut denied = denial(sqlstate::STATEMENT_TOO_COMPLEX, "too_deep", message);
             denied.error.kind = ErrorKind::Limit;
-            denied.error.hint = Some("Write it with less nesting, for example with a WITH query.".to_owned());
+            denied.error.hint = Some("Write nested sub-selects as common table expressions (WITH).".to_owned());
             denied
         }
         GuardError::Rendered(_) | GuardError::Disagree | GuardError::Lost => parsers_disagree(),

@@ -37,6 +37,8 @@ pub struct Requirements {
     pub with_names: BTreeSet<String>,
     /// Whether a value of the session went into the statement: then the decision holds for this session alone.
     pub session_values: bool,
+    /// Whether the value of a literal had a say in what was decided or rewritten.
+    pub literal_values: bool,
 }
 
 impl Requirements {

@@ -196,7 +196,8 @@ impl Template {
 }
 
 fn same_but_for_sql(first: &Permit, second: &Permit) -> bool {
-    let body = PermitBody { sql: Arc::clone(&first.sql), redacted_sql: Arc::clone(&first.redacted_sql), ..(**second).clone() };
+    let body =
+        PermitBody { sql: Arc::clone(&first.sql), redacted_sql: Arc::clone(&first.redacted_sql), ..(**second).clone() };
     body == **first
 }
 
@@ -224,7 +225,8 @@ mod tests {
 
     #[test]
     fn plain_literals_leave_the_shape() {
-        let (k, literals) = key("SELECT a1, \"b 2\" FROM t WHERE x = 12 AND y IN ('a', 'it''s') AND z = $3 LIMIT 5").unwrap();
+        let (k, literals) =
+            key("SELECT a1, \"b 2\" FROM t WHERE x = 12 AND y IN ('a', 'it''s') AND z = $3 LIMIT 5").unwrap();
         assert_eq!(k, "SELECT a1, \"b 2\" FROM t WHERE x = # AND y IN (§, §) AND z = $3 LIMIT #");
         assert_eq!(literals, ["12", "'a'", "'it''s'", "5"]);
         assert_eq!(key("SELECT x-1,-2,(3)").unwrap().0, "SELECT x-#,-#,(#)");

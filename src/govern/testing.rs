@@ -63,7 +63,7 @@ pub fn product(id: &str) -> Product {
         meta: toml::Table::new(),
         file: PathBuf::from("people.toml"),
         digest: String::new(),
-        places: Default::default(),
+        places: crate::catalog::Places::default(),
     }
 }
 

@@ -10,6 +10,8 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::keywords::{Reserved, reserved};
+
 /// What binds looser than a cast or a subscript and tighter than everything else.
 const UNARY_SIGN: u8 = 125;
 const COLLATE: u8 = 120;
@@ -78,6 +80,44 @@ fn bare_function(parser: &Parser<'_>) -> Option<Ident> {
     plain.then(|| word.to_ident(token.span))
 }
 
+/// The reserved words of Postgres that may begin an expression.
+const BEGIN_EXPRESSIONS: &[&str] = &[
+    "all",
+    "any",
+    "array",
+    "case",
+    "cast",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "false",
+    "localtime",
+    "localtimestamp",
+    "not",
+    "null",
+    "session_user",
+    "some",
+    "true",
+    "user",
+];
+
+/// A reserved word where an expression should begin: sqlparser would take `FROM` for a column.
+fn misplaced(parser: &Parser<'_>) -> Option<ParserError> {
+    let token = parser.peek_token_ref();
+    let Token::Word(word) = &token.token else { return None };
+    if word.quote_style.is_some() {
+        return None;
+    }
+    let lower = word.value.to_ascii_lowercase();
+    if reserved(&lower) != Some(Reserved::Fully) || BEGIN_EXPRESSIONS.contains(&lower.as_str()) {
+        return None;
+    }
+    parser.expected_ref::<()>("an expression", token).err()
+}
+
 fn is_values(token: &TokenWithSpan) -> bool {
     matches!(&token.token, Token::Word(word) if word.keyword == Keyword::VALUES)
 }
@@ -101,6 +141,9 @@ impl Dialect for Postgres {
         if left == 0 {
             // The one error that no speculation swallows.
             return Some(Err(ParserError::RecursionLimitExceeded));
+        }
+        if let Some(error) = misplaced(parser) {
+            return Some(Err(error));
         }
         if parser.peek_token_ref().token == Token::LParen && is_values(parser.peek_nth_token_ref(1)) {
             return Some(values(parser));

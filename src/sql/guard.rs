@@ -1,6 +1,8 @@
 //! The second opinion: what the first parser saw in a client's text must be all that is there ([`super::conserved`]), and
 //! Postgres' own grammar must see the same (crate `pg_query`, feature `second-parser`).
 
+use crate::error::{ClientError, ErrorKind, sqlstate};
+
 use super::conserved::conserved;
 use super::deep::with_deep_stack;
 use super::render::render_query;
@@ -24,6 +26,28 @@ pub enum GuardError {
     /// Part of the client's text is not in the tree.
     #[error("the statement cannot be reproduced faithfully")]
     Lost,
+}
+
+impl From<GuardError> for ClientError {
+    fn from(error: GuardError) -> Self {
+        let (kind, code) = match &error {
+            GuardError::TooDeep => (ErrorKind::Limit, sqlstate::STATEMENT_TOO_COMPLEX),
+            GuardError::Client(message) => {
+                let own = message.strip_prefix("Invalid statement: ").unwrap_or(message);
+                return Self::new(ErrorKind::Client, sqlstate::SYNTAX_ERROR, own);
+            }
+            GuardError::Rendered(_) | GuardError::Disagree | GuardError::Lost => {
+                (ErrorKind::Denied, sqlstate::SYNTAX_ERROR)
+            }
+        };
+        // What was printed stays here: it names what the client may not know.
+        let message = match error {
+            GuardError::TooDeep => "statement is too complex: it nests too deeply",
+            _ => "the statement cannot be checked: its parts do not read alike to both parsers",
+        };
+        Self::new(kind, code, message)
+            .with_hint("Write the statement in simpler terms, and report this if it is plain SQL.")
+    }
 }
 
 /// What Postgres' grammar sees in a text. Names are exact.
@@ -112,9 +136,17 @@ fn second_parser_agrees(_client_text: &str, _unrewritten_render: &str) -> Result
 pub fn summary(final_sql: &str) -> Result<Option<GuardSummary>, GuardError> {
     with_deep_stack(|| {
         let seen = asked(|| pg_query::summary(final_sql, 0, -1), GuardError::Rendered)?;
+        if seen.statement_types.iter().any(|kind| kind == "DeclareCursorStmt") {
+            return declared(final_sql);
+        }
+        if seen.statement_types.is_empty() {
+            return Ok(Some(GuardSummary::default()));
+        }
+        // The summary lists each kind of statement once, however many there are.
+        let statements = asked(|| pg_query::is_utility_stmt(final_sql), GuardError::Rendered)?.len();
         let schema = |name: &str| (!name.is_empty()).then(|| name.to_owned());
         Ok(Some(GuardSummary {
-            statements: seen.statement_types.len(),
+            statements,
             relations: seen.tables.iter().map(|t| (schema(&t.schema_name), t.table_name.clone())).collect(),
             functions: seen
                 .functions
@@ -125,8 +157,90 @@ pub fn summary(final_sql: &str) -> Result<Option<GuardSummary>, GuardError> {
     })
 }
 
+/// The summary of a DECLARE is that of its query: `pg_query` does not look inside.
+#[cfg(feature = "second-parser")]
+fn declared(text: &str) -> Result<Option<GuardSummary>, GuardError> {
+    let parsed =
+        super::parse::parse(text, &super::proof::RENDERED).map_err(|error| GuardError::Rendered(error.to_string()))?;
+    match parsed.as_slice() {
+        [one] if matches!(one.statement, Statement::Declare(_)) => {
+            let query = one.query_text.clone().and_then(|range| one.text.get(range)).ok_or(GuardError::Disagree)?;
+            summary(query)
+        }
+        _ => Err(GuardError::Disagree),
+    }
+}
+
 /// What Postgres' grammar sees in the text that is about to be sent; `None` without the second parser.
 #[cfg(not(feature = "second-parser"))]
 pub fn summary(_final_sql: &str) -> Result<Option<GuardSummary>, GuardError> {
     Ok(None)
+}
+
+#[cfg(test)]
+#[cfg(feature = "second-parser")]
+mod tests {
+    use super::*;
+
+    fn seen(text: &str) -> (usize, String, String) {
+        let summary = summary(text).unwrap().unwrap();
+        let list = |names: &[(Option<String>, String)]| {
+            let mut names: Vec<String> = names
+                .iter()
+                .map(|(schema, name)| schema.as_ref().map_or_else(|| name.clone(), |schema| format!("{schema}.{name}")))
+                .collect();
+            names.sort();
+            names.join(" ")
+        };
+        (summary.statements, list(&summary.relations), list(&summary.functions))
+    }
+
+    #[test]
+    fn the_summary_sees_relations_and_functions_wherever_they_stand() {
+        for (text, relations, functions) in [
+            ("SELECT a FROM s.t", "s.t", ""),
+            ("WITH x AS (SELECT f(1) FROM s.t) SELECT * FROM x", "s.t", "f"),
+            ("SELECT (SELECT max(a) FROM u) FROM t JOIN v ON v.a = (SELECT 1 FROM w)", "t u v w", "max"),
+            (
+                "SELECT 1 FROM t, LATERAL (SELECT 1 FROM u) x, g(1) ORDER BY (SELECT 1 FROM v) LIMIT (SELECT 1 FROM w)",
+                "t u v w",
+                "g",
+            ),
+            (
+                "SELECT sum(a) FILTER (WHERE h(a)) OVER (ORDER BY i(b)) FROM t GROUP BY k(c) HAVING l(d)",
+                "t",
+                "h i k l sum",
+            ),
+            ("SELECT CASE WHEN f(a) THEN ARRAY[g(b)] END, ROW(h(c)), (i(d)).x FROM \"T\"", "T", "f g h i"),
+            ("EXPLAIN (FORMAT json) SELECT f(a) FROM s.t", "s.t", "f"),
+            ("COPY (SELECT f(a) FROM s.t) TO STDOUT", "s.t", "f"),
+            ("DECLARE c CURSOR FOR SELECT f(a) FROM s.t UNION SELECT g(b) FROM u", "s.t u", "f g"),
+            ("SELECT a FROM s.t WHERE a IN (SELECT b FROM u WHERE f(b))", "s.t u", "f"),
+        ] {
+            assert_eq!(seen(text), (1, relations.to_owned(), functions.to_owned()), "{text}");
+        }
+        assert_eq!(seen("SELECT 1; SELECT 2").0, 2);
+        assert_eq!(seen("-- nothing").0, 0);
+    }
+
+    #[test]
+    fn what_differs_does_not_agree() {
+        for (client, print) in [
+            ("SELECT a FROM t", "SELECT b FROM t"),
+            ("SELECT a FROM t", "SELECT a FROM u"),
+            ("SELECT a FROM t1", "SELECT a FROM t2"),
+            ("SELECT a FROM s.t", "SELECT a FROM t"),
+            ("SELECT a FROM t", "SELECT a FROM t; SELECT 1"),
+            ("SELECT a, b FROM t", "SELECT b, a FROM t"),
+            ("SELECT a AS x FROM t", "SELECT a AS y FROM t"),
+            ("SELECT 'a'", "SELECT 'b'"),
+            ("SELECT 1", "SELECT 2"),
+            ("SELECT a FROM t x", "SELECT a FROM t y"),
+            ("SELECT (a + b) * c", "SELECT a + b * c"),
+            ("SELECT a FROM t WHERE b AND c", "SELECT a FROM t WHERE b"),
+            ("SELECT \"A\" FROM t", "SELECT a FROM t"),
+        ] {
+            assert!(agrees(client, print).is_err(), "{client}");
+        }
+    }
 }

@@ -90,6 +90,8 @@ fn quotes_cannot_be_broken_out_of() {
 /// What sqlparser misreads in silence is read right, or refused in words.
 #[test]
 fn nothing_is_misread_in_silence() {
+    const POSTGRES: &str = "refused by Postgres' grammar";
+    let mut wrong = Vec::new();
     for (text, expected) in [
         ("SELECT a ISNULL FROM t", Ok("SELECT a IS NULL FROM t")),
         ("SELECT a NOTNULL FROM t", Ok("SELECT a IS NOT NULL FROM t")),
@@ -142,33 +144,40 @@ fn nothing_is_misread_in_silence() {
         ("SELECT 'x' 'y'", Err("")),
         ("SELECT 1 AS 'x'", Err("")),
         ("SELECT a -> b -> c, x -> x + 1 FROM t", Ok("SELECT a -> b -> c, x -> x + 1 FROM t")),
-        ("SELECT [1, 2]", Err("")),
+        ("SELECT [1, 2]", Err(POSTGRES)),
         ("SELECT a == b FROM t", Ok("SELECT a == b FROM t")),
         ("SELECT a <=> b FROM t", Ok("SELECT a <=> b FROM t")),
-        ("SELECT a ! FROM t", Err("")),
+        ("SELECT a ! FROM t", Err("near \"FROM\"")),
+        ("SELECT a + WHERE b", Err("near \"WHERE\"")),
+        ("SELECT end FROM t", Err("near \"end\"")),
         ("SELECT a FROM t WHERE b IN ()", Err("")),
         ("SELECT DISTINCTROW a FROM t", Ok("SELECT DISTINCTROW AS a FROM t")),
         ("SELECT a FROM t FOR XML AUTO", Err("")),
         ("SELECT a FROM t FETCH FIRST 10 PERCENT ROWS ONLY", Err("")),
-        ("SELECT a FROM t UNION BY NAME SELECT b FROM u", Err("")),
+        ("SELECT a FROM t UNION BY NAME SELECT b FROM u", Err(POSTGRES)),
         ("SELECT a FROM t MINUS SELECT b FROM u", Err("")),
         ("SELECT f(a) IGNORE NULLS OVER () FROM t", Err("")),
-        ("SELECT current_date()", Err("")),
+        ("SELECT current_date()", Err(POSTGRES)),
         ("SELECT a COLLATE \"C\" COLLATE \"D\" FROM t", Err("")),
         ("SELECT `a` FROM t", Err("")),
         ("SELECT a FROM t1, LATERAL t2", Err("")),
-        ("SELECT a FROM 'file.csv'", Err("")),
+        ("SELECT a FROM 'file.csv'", Err(POSTGRES)),
     ] {
         let own = printed(text);
-        match (&own, expected) {
-            (Ok(own), Ok(print)) => assert!(
-                own.eq_ignore_ascii_case(print) || own.replace(" AS ", " ") == print.replace(" AS ", " "),
-                "{text}: {own}"
-            ),
-            (Err(own), Err(message)) => assert!(own.contains(message), "{text}: {own}"),
-            (own, expected) => panic!("{text}: {own:?}, not {expected:?}"),
+        let plain = |text: &str| text.to_ascii_lowercase().replace(" as ", " ");
+        let fine = match (&own, expected) {
+            (Ok(own), Ok(print)) => plain(own) == plain(print),
+            // What is no Postgres, and is sent as it was written, is refused by Postgres at the latest.
+            (Ok(own), Err(POSTGRES)) => !cfg!(feature = "second-parser") && plain(own) == plain(text),
+            (Err(_), Err(POSTGRES)) => true,
+            (Err(own), Err(message)) => own.contains(message),
+            (Err(_), Ok(_)) | (Ok(_), Err(_)) => false,
+        };
+        if !fine {
+            wrong.push(format!("{text}: {own:?}, not {expected:?}"));
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

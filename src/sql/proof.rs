@@ -17,7 +17,8 @@ pub enum ProofError {
 }
 
 /// Rewriting makes a text longer than what a client may send: a masked relation is a derived table.
-const RENDERED: TextLimits = TextLimits { max_bytes: 256 * 1024 * 1024, max_tokens: 4_000_000, max_depth: 2_000 };
+pub(super) const RENDERED: TextLimits =
+    TextLimits { max_bytes: 256 * 1024 * 1024, max_tokens: 4_000_000, max_depth: 2_000 };
 
 /// Parses the print again and demands the tree that it was printed from (spans apart).
 pub fn prove(statement: &Statement, rendered: &str) -> Result<(), ProofError> {

@@ -240,7 +240,6 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::SecretString;
     use crate::document::SourceFile;
     use crate::govern::facts::RelationKind;
 

@@ -66,7 +66,8 @@ impl Shared {
 /// A duration as the configuration writes it.
 pub fn duration_text(duration: Duration) -> String {
     let millis = duration.as_millis();
-    let unit = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)].into_iter().find(|(_, size)| millis.is_multiple_of(*size));
+    let unit =
+        [("h", 3_600_000), ("m", 60_000), ("s", 1_000)].into_iter().find(|(_, size)| millis.is_multiple_of(*size));
     match unit {
         _ if millis == 0 => "0".to_owned(),
         Some((unit, size)) => format!("{}{unit}", millis / size),

@@ -344,8 +344,12 @@ impl Connection {
 
     /// Whether an idle connection still stands, as far as the socket knows: no round trip.
     pub(super) fn still_stands(&mut self) -> bool {
-        let mut cx = Context::from_waker(Waker::noop());
         let quiet = self.stream.is_quiet();
+        if quiet && !self.stream.is_tls() {
+            return true;
+        }
+        // TLS may have read further than it has given out.
+        let mut cx = Context::from_waker(Waker::noop());
         loop {
             match self.poll_fill(&mut cx) {
                 // With bytes that the runtime has not heard of yet: a farewell, most probably.

@@ -81,6 +81,10 @@ impl Stream {
         };
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
+    /// Whether it is encrypted.
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
     /// Whether what is sent can be read on the way.
     pub fn is_private(&self) -> bool {
         !matches!(self, Self::Tcp(_))

@@ -61,6 +61,7 @@ fn product(id: &str, relation: &str, columns: Vec<Column>) -> Arc<Product> {
         meta: toml::Table::new(),
         file: format!("catalog/{relation}.toml").into(),
         digest: String::new(),
+        places: crate::catalog::Places::default(),
     })
 }
 

@@ -21,7 +21,7 @@ pub(super) enum Called {
     /// It stays, under its full name.
     Function,
     /// pgveil answers: this takes its place.
-    Answer(Expr),
+    Answer(Box<Expr>),
 }
 
 /// Whether ANY, SOME and ALL may stand in a place.
@@ -39,7 +39,7 @@ impl Walker<'_> {
         let place = self.place(span_of(&identifiers(&function.name)?));
         match self.called(function).map_err(|denied| denied.pointing(place))? {
             Called::Function => Ok(None),
-            Called::Answer(answer) => Ok(Some(answer)),
+            Called::Answer(answer) => Ok(Some(*answer)),
         }
     }
 
@@ -73,11 +73,11 @@ impl Walker<'_> {
         if let FunctionRule::Refused { reason, hint } = rule {
             return Err(refused(functions::refusal(schema.as_deref(), &name, reason, hint)));
         }
-        if name == "normalize" {
-            self.normalize(function)?;
-        } else {
-            self.parts_of_call(function)?;
+        if name == "normalize" && self.normalize_form(function)? {
+            self.needs.functions.insert((Some("pg_catalog".to_owned()), name));
+            return Ok(Called::Function);
         }
+        self.parts_of_call(function)?;
         match rule {
             FunctionRule::Grammar => {
                 self.needs.functions.insert((None, name));
@@ -89,10 +89,13 @@ impl Walker<'_> {
             }
             FunctionRule::Bounded(bound) => {
                 bound.apply(&name, self.plain_arguments(function)?).map_err(refused)?;
+                self.needs.literal_values = true;
                 self.write_name(function, schema.as_deref(), &name);
                 Ok(Called::Function)
             }
-            FunctionRule::Answered(answer) => self.answer(answer, &name, Some(function)).map(Called::Answer),
+            FunctionRule::Answered(answer) => {
+                self.answer(answer, &name, Some(function)).map(|answer| Called::Answer(Box::new(answer)))
+            }
             FunctionRule::Refused { reason, hint } => {
                 Err(refused(functions::refusal(schema.as_deref(), &name, reason, hint)))
             }
@@ -103,7 +106,17 @@ impl Walker<'_> {
     fn answer(&mut self, answer: Answer, name: &str, call: Option<&Function>) -> Walked<Expr> {
         let folded = fold::fold(answer, name, call, self.input)?;
         self.needs.session_values |= folded.of_session;
+        self.needs.literal_values = true;
         Ok(folded.expr)
+    }
+
+    /// `unnest(a, b)` in FROM is grammar: Postgres knows it without a schema alone.
+    pub(super) fn unnest_several(&mut self, function: &mut Function) -> Walked {
+        self.parts_of_call(function)?;
+        function.name = object_name(vec![Ident::new("unnest")]);
+        self.needs.functions.insert((None, "unnest".to_owned()));
+        self.needs.functions.insert((Some("pg_catalog".to_owned()), "unnest".to_owned()));
+        Ok(())
     }
 
     /// Every call is written with its schema, so that nobody else's function of the name can be found.
@@ -160,25 +173,24 @@ impl Walker<'_> {
         }
     }
 
-    /// `normalize(text, NFC)`: the form is a keyword and no column.
-    fn normalize(&mut self, function: &mut Function) -> Walked {
-        let form = match &mut function.args {
-            FunctionArguments::List(list) if list.args.len() == 2 => list.args.pop(),
-            _ => None,
-        };
-        self.parts_of_call(function)?;
-        let Some(form) = form else { return Ok(()) };
-        match &form {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name)))
-                if name.quote_style.is_none() && matches!(ident(name).as_str(), "nfc" | "nfd" | "nfkc" | "nfkd") =>
-            {
-                if let FunctionArguments::List(list) = &mut function.args {
-                    list.args.push(form);
-                }
-                Ok(())
+    /// `normalize(text, NFC)` is grammar: the form is a keyword and no column, and the call has no schema. False: it is none.
+    fn normalize_form(&mut self, function: &mut Function) -> Walked<bool> {
+        let is_form = |arg: &FunctionArg| match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name))) => {
+                name.quote_style.is_none() && matches!(ident(name).as_str(), "nfc" | "nfd" | "nfkc" | "nfkd")
             }
-            _ => Err(construct("this form of normalize", "Use NFC, NFD, NFKC or NFKD.")),
+            _ => false,
+        };
+        let FunctionArguments::List(list) = &mut function.args else { return Ok(false) };
+        if function.name.0.len() > 1 || list.args.len() != 2 || !list.args.last().is_some_and(is_form) {
+            return Ok(false);
         }
+        let form = list.args.pop();
+        self.parts_of_call(function)?;
+        if let FunctionArguments::List(list) = &mut function.args {
+            list.args.extend(form);
+        }
+        Ok(true)
     }
 
     /// Everything of a call but its name.
@@ -288,7 +300,7 @@ impl Walker<'_> {
         };
         *place = match self.called(&mut function)? {
             Called::Function => Expr::Function(function),
-            Called::Answer(answer) => answer,
+            Called::Answer(answer) => *answer,
         };
         Ok(())
     }

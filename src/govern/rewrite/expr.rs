@@ -103,11 +103,9 @@ impl Walker<'_> {
                         return Err(construct("EXTRACT with a comma", "Use EXTRACT(field FROM x)."));
                     }
                 }
-                match field {
-                    DateTimeField::Week(Some(_)) => return Err(foreign("WEEK(…)")),
-                    // Which fields there are for a type is the warehouse's business: they are names of a list and no code.
-                    _ => self.expr(expr),
-                }
+                // Which fields there are for a type is the warehouse's business: they are names of a list and no code.
+                absent("WEEK(…)", matches!(field, DateTimeField::Week(Some(_))))?;
+                self.expr(expr)
             }
             Expr::Ceil { expr: inner, field } => {
                 plain_rounding("CEIL", field)?;
@@ -281,7 +279,7 @@ impl Walker<'_> {
 }
 
 /// `f1`, `f2`, …: the fields of a row constructor.
-fn is_row_field(name: &str, width: usize) -> bool {
+pub(super) fn is_row_field(name: &str, width: usize) -> bool {
     name.strip_prefix('f').and_then(|n| n.parse::<usize>().ok()).is_some_and(|n| (1..=width).contains(&n))
 }
 

@@ -91,6 +91,8 @@ impl Walker<'_> {
         if exprs.is_empty() {
             return Ok(());
         }
+        // `GROUP BY 2` names an output column by its number.
+        self.needs.literal_values = true;
         let behind_key: BTreeSet<Origin> = self.log.iter().skip(before).copied().collect();
         let mut grouped = BTreeSet::new();
         for expr in exprs.iter_mut() {

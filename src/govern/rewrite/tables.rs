@@ -54,11 +54,7 @@ const RECORDS: [&str; 4] = ["json_to_record", "json_to_recordset", "jsonb_to_rec
 pub(super) fn has_field(function: &Function, field: &str) -> bool {
     let Some(ObjectNamePart::Identifier(name)) = function.name.0.last() else { return false };
     let name = ident(name);
-    let width = match &function.args {
-        FunctionArguments::List(list) => list.args.len(),
-        FunctionArguments::None | FunctionArguments::Subquery(_) => 0,
-    };
-    let row_field = field.strip_prefix('f').and_then(|n| n.parse().ok()).is_some_and(|n| (1..=width).contains(&n));
+    let row_field = super::expr::is_row_field(field, width(function));
     ROWS.iter().any(|(row, fields)| *row == name && fields.contains(&field)) || (name == "row" && row_field)
 }
 
@@ -84,7 +80,12 @@ impl Walker<'_> {
         };
         // A function sees its neighbours to the left, LATERAL or not.
         self.scopes.current().lateral_active = true;
-        let called = self.called(&mut function);
+        let several = function_name == "unnest" && identifiers(&function.name)?.len() == 1 && width(&function) > 1;
+        let called = if several {
+            self.unnest_several(&mut function).map(|()| Called::Function)
+        } else {
+            self.called(&mut function)
+        };
         self.scopes.current().lateral_active = false;
         let called = called.map_err(|denied| denied.pointing(place))?;
 
@@ -110,7 +111,7 @@ impl Walker<'_> {
                     return Err(construct("an alias list after this function", "Call it after SELECT.").pointing(place));
                 }
                 let column = alias.as_ref().map_or_else(|| function_name.clone(), |alias| ident(&alias.name));
-                *factor = derived(super::calls::select_one(answer, &column), written_name, Vec::new());
+                *factor = derived(super::calls::select_one(*answer, &column), written_name, Vec::new());
             }
             Called::Function => {
                 let FunctionArguments::List(FunctionArgumentList { args, .. }) = function.args else {
@@ -181,11 +182,16 @@ fn function_entry(
 
 /// `unnest` of several arrays has a column for each; of one it has one, which the alias names.
 fn unnested(function: &Function, own: &str) -> Columns {
-    let width = match &function.args {
-        FunctionArguments::List(list) => list.args.len(),
-        FunctionArguments::None | FunctionArguments::Subquery(_) => 1,
-    };
+    let width = width(function);
     if width > 1 { Columns::named((0..width).map(|_| "unnest")) } else { Columns::named([own]) }
+}
+
+/// How many arguments a call has.
+fn width(function: &Function) -> usize {
+    match &function.args {
+        FunctionArguments::List(list) => list.args.len(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => 0,
+    }
 }
 
 /// An expression's argument list, for calls that the rewrite makes.

@@ -112,6 +112,24 @@ async fn channels_are_bound_where_both_sides_can() {
 }
 
 #[tokio::test]
+async fn cancels_go_the_way_of_their_connection() {
+    let encrypted = Setup::default().tls_only().start();
+    let root = encrypted.authority().display().to_string();
+    let directory = server().socket_directory().display().to_string().replace('/', "%2F");
+    for dsn in [
+        format!("{}?sslmode=verify-full&sslrootcert={root}", encrypted.dsn("postgres")),
+        format!("postgres://postgres@{directory}:{}/postgres", server().port),
+    ] {
+        let mut connection = Target::new(&config(&dsn), Vec::new()).unwrap().connect().await.unwrap();
+        connection.query(&permit("SELECT pg_sleep(30)")).unwrap();
+        connection.flush().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        connection.cancel_handle().cancel(Duration::from_secs(5)).await.unwrap();
+        assert_eq!(answers(&mut connection).await, ["T", "E:57014", "Z:I"]);
+    }
+}
+
+#[tokio::test]
 async fn a_socket_file_works_too() {
     let directory = server().socket_directory().display().to_string().replace('/', "%2F");
     let dsn = format!("postgres://postgres@{directory}:{}/postgres", server().port);

@@ -1,10 +1,13 @@
 //! Facts of real relations.
 
+use std::collections::BTreeMap;
+
+use crate::catalog::Catalog;
 use crate::govern::facts::{RelationFacts, RelationKind, TypeKind};
 use crate::names::RelationName;
 use crate::upstream::connect::Target;
-use crate::upstream::facts::read;
-use crate::upstream::test_postgres::Setup;
+use crate::upstream::facts::{read, read_all};
+use crate::upstream::test_postgres::{Setup, free_port};
 
 use super::{config, server};
 
@@ -118,4 +121,19 @@ async fn the_control_plane_gets_in_as_the_data_path_does() {
     let wrong = format!("{}?sslmode=require", clear.dsn_of("postgres", Some("hunter3"), "postgres"));
     let error = read(&Target::new(&config(&wrong), Vec::new()).unwrap(), &[]).await.unwrap_err();
     assert!(error.to_string().contains("28P01") && !error.to_string().contains("hunter3"), "{error}");
+}
+
+#[tokio::test]
+async fn a_warehouse_that_is_not_there_does_not_hide_the_others() {
+    let gone = format!("postgres://u@127.0.0.1:{}/db", free_port());
+    let warehouses = BTreeMap::from([
+        ("analytics".into(), config(&server().dsn("postgres"))),
+        ("archive".into(), config(&gone)),
+        ("broken".into(), config("mysql://u@h/db")),
+    ]);
+    let (facts, failures) = read_all(&warehouses, &Catalog::default()).await;
+    assert_eq!(facts.relations.into_keys().collect::<Vec<_>>(), ["analytics".into()]);
+    let failures: Vec<String> = failures.into_iter().map(|(name, error)| format!("{name}: {error}")).collect();
+    assert!(failures[0].starts_with("archive: nobody listens at 127.0.0.1:"), "{failures:?}");
+    assert!(failures[1].starts_with("broken: the DSN does not begin with postgres://"), "{failures:?}");
 }

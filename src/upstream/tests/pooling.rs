@@ -296,6 +296,6 @@ async fn an_idle_connection_costs_next_to_nothing_to_acquire() {
     }
     // Far above what it takes, so that a busy machine does not fail it: the figure is printed.
     let each = began.elapsed() / 10_000;
-    println!("acquire and give back: {each:?} (without optimisation)");
+    println!("acquire and give back: {each:?}");
     assert!(each < Duration::from_micros(200));
 }
