@@ -11,6 +11,7 @@ use crate::govern::cache::{Decided, DecidedText};
 use crate::govern::decide::{Decision, Plan};
 use crate::govern::permit::{Permit, PermitKind};
 use crate::govern::settings as rules;
+use crate::govern::signal::Signal;
 use crate::sql::statement::{Discard, SessionStatement};
 use crate::upstream::{Control, UpstreamError};
 use crate::wire::BindRest;
@@ -68,8 +69,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             Plan::Execute { name, arguments } => self.execute_by_name(text, decided, name, arguments, &form).await,
             Plan::Session(fetch @ SessionStatement::Fetch { .. }) => self.fetch(text, decided, fetch, &form).await,
             Plan::Session(statement) => self.session_statement(text, decided, statement, &form).await,
+            Plan::Signal(signal) => self.signal(text, decided, signal, &form).await,
             Plan::Empty | Plan::Upstream(_) | Plan::Declare { .. } => Ok(()),
         }
+    }
+
+    /// `pg_cancel_backend`, `pg_terminate_backend`
+    async fn signal(&mut self, text: &str, decided: &Decided, signal: &Signal, form: &Form) -> Result<(), Trouble> {
+        self.check_not_failed(text).await?;
+        let ticket = self.record(text, decided).await?;
+        let user = &self.surroundings.subject.user;
+        let reached = if signal.terminate {
+            self.registry.terminate_by_pid(signal.pid, user)
+        } else {
+            self.registry.cancel_by_pid(signal.pid, user)
+        };
+        let binary = matches!(form, Form::Extended { formats } if matches!(**formats, [_, _, _, 1, ..]));
+        let rows: &[&[u8]] = match (reached, signal.listed) {
+            (true, _) if binary => &[&[1]],
+            (true, _) => &[b"t"],
+            (false, false) if binary => &[&[0]],
+            (false, false) => &[b"f"],
+            (false, true) => &[],
+        };
+        if matches!(form, Form::Simple { .. }) {
+            backend::row_description(&mut self.outbox, &[boolean(&signal.column)]);
+        }
+        for row in rows {
+            backend::data_row(&mut self.outbox, &[Some(row)]);
+        }
+        backend::command_complete(&mut self.outbox, &format!("SELECT {}", rows.len()));
+        settle_ticket(ticket, rows.len() as u64, None);
+        Ok(())
     }
 
     async fn session_statement(
@@ -496,6 +527,11 @@ fn verb(text: &str) -> String {
     }
     let word = text.split(|c: char| !c.is_ascii_alphabetic()).next();
     word.unwrap_or_default().to_ascii_uppercase()
+}
+
+/// A column of type boolean.
+pub(super) fn boolean(name: &str) -> Field<'_> {
+    Field { type_oid: 16, type_size: 1, ..Field::text(name) }
 }
 
 /// The columns that Describe tells of a local statement, if it has some.
