@@ -188,6 +188,7 @@ fn allowed_setting(session: &SessionStatement) -> Walked {
             settings::readable(name).map(|_| ())
         }
         SessionStatement::Begin(_)
+        | SessionStatement::StartTransaction(_)
         | SessionStatement::Commit { .. }
         | SessionStatement::Rollback { .. }
         | SessionStatement::Savepoint(_)

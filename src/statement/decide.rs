@@ -135,6 +135,7 @@ fn moves_the_search_path(statement: &SessionStatement) -> bool {
         | SessionStatement::Rollback { .. }
         | SessionStatement::RollbackTo(_) => true,
         SessionStatement::Begin(_)
+        | SessionStatement::StartTransaction(_)
         | SessionStatement::Savepoint(_)
         | SessionStatement::Release(_)
         | SessionStatement::SetTransaction(_)
