@@ -42,7 +42,7 @@ pub fn read_files(root: &Path) -> (Vec<SourceFile>, Diagnostics) {
     for path in paths {
         match read_file(&path) {
             Ok(file) => files.push(file),
-            Err(finding) => findings.push(finding),
+            Err(unread) => findings.extend(unread),
         }
     }
     (files, findings)

@@ -7,8 +7,10 @@ mod checks;
 mod columns;
 mod compile;
 mod cron;
+mod parts;
 mod product;
 mod read;
+mod relation;
 mod rules;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A compiled data product, as FORMATS says it: every rule that needs no warehouse has been checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -309,12 +309,19 @@ impl Product {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Catalog {
     products: BTreeMap<ProductId, Arc<Product>>,
+    /// One name can stand in several warehouses.
+    by_flat_name: HashMap<String, Vec<Arc<Product>>>,
 }
 
 impl Catalog {
     /// A catalog of products whose ids and flat names differ (the loader has checked that).
     pub fn new(products: impl IntoIterator<Item = Arc<Product>>) -> Self {
-        Self { products: products.into_iter().map(|p| (p.id.clone(), p)).collect() }
+        let products: BTreeMap<_, _> = products.into_iter().map(|p| (p.id.clone(), p)).collect();
+        let mut by_flat_name: HashMap<String, Vec<Arc<Product>>> = HashMap::new();
+        for product in products.values() {
+            by_flat_name.entry(product.id.flat_name()).or_default().push(Arc::clone(product));
+        }
+        Self { products, by_flat_name }
     }
     /// The product of this id.
     pub fn get(&self, id: &ProductId) -> Option<&Arc<Product>> {
@@ -341,14 +348,14 @@ impl Catalog {
     /// The product that a client's `SCHEMA.TABLE` means in the warehouse: the domain as written or with its dashes as
     /// underscores. Both names are folded already.
     pub fn by_qualified_name(&self, warehouse: &WarehouseName, schema: &str, table: &str) -> Option<&Arc<Product>> {
-        self.products.values().find(|p| {
-            p.warehouse == *warehouse
-                && p.id.product() == table
-                && (p.client_schema() == schema || p.client_schema().replace('-', "_") == schema)
+        // Whoever fits has this flat name; the reverse does not hold: `a-b.c` is not `a.b_c`.
+        let flat_name = format!("{}_{table}", schema.replace('-', "_"));
+        self.by_flat_name(warehouse, &flat_name).filter(|p| {
+            p.id.product() == table && (p.client_schema() == schema || p.client_schema().replace('-', "_") == schema)
         })
     }
     /// The product whose flat name is `table`.
     pub fn by_flat_name(&self, warehouse: &WarehouseName, table: &str) -> Option<&Arc<Product>> {
-        self.products.values().find(|p| p.warehouse == *warehouse && p.id.flat_name() == table)
+        self.by_flat_name.get(table)?.iter().find(|p| p.warehouse == *warehouse)
     }
 }

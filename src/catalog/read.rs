@@ -2,24 +2,18 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::checks::{MOMENTS, suits};
 use super::columns::Columns;
-use super::cron;
-use super::product::{
-    Check, CheckKind, ContractSchedule, Deprecation, FilterScope, OnBreach, Owner, Product, RowFilter, Sla, Status,
-};
+use super::parts::{availability, deprecation, freshness, read_owner, schedule, tags};
+use super::product::{Check, CheckKind, FilterScope, OnBreach, Product, RowFilter, Sla, Status};
+use super::relation;
 use super::rules::CatalogRules;
-use crate::document::{Document, Place, Table, Text, Value, parse_duration};
+use crate::document::{Document, Place, Table, Text, Value};
 use crate::error::Diagnostic;
-use crate::names::{
-    DomainName, MAX_IDENTIFIER_BYTES, ProductId, RelationName, RoleName, WarehouseName, fold_identifier,
-};
-
-const MINUTE: Duration = Duration::from_secs(60);
+use crate::names::{DomainName, MAX_IDENTIFIER_BYTES, ProductId, RelationName, RoleName, WarehouseName};
 
 /// Keys that FORMATS has and that nothing reads yet, over all files: how many have one, and where the first stands.
 pub(super) type Later = RefCell<BTreeMap<&'static str, (usize, Diagnostic)>>;
@@ -176,7 +170,7 @@ impl<'d> Reader<'d, '_> {
         let (relation, place) = match root.take("relation") {
             Some(value) => {
                 let text = value.filled_text().filter(|t| t.known)?;
-                let Some(relation) = parse_relation(&text.value, &default_schema) else {
+                let Some(relation) = relation::parse(&text.value, &default_schema) else {
                     text.place.error_with_hint(
                         format!("\"{}\" is not the name of a relation", text.shown()),
                         "write SCHEMA.TABLE; names with capitals or other characters in double quotes",
@@ -317,208 +311,10 @@ fn is_reserved(domain: &DomainName) -> bool {
     matches!(name.as_str(), "public" | "pgveil" | "information_schema") || name.starts_with("pg_")
 }
 
-fn tags(value: Option<Value<'_>>) -> Vec<String> {
-    let mut tags: Vec<String> = Vec::new();
-    for text in value.and_then(Value::texts).unwrap_or_default() {
-        if text.known && text.value.trim().is_empty() {
-            text.place.error("a tag must not be empty");
-        } else if tags.contains(&text.value) {
-            text.place.error(format!("the tag \"{}\" stands twice", text.shown()));
-        } else {
-            tags.push(text.value);
-        }
-    }
-    tags
-}
-
-fn read_owner(mut table: Table<'_>) -> Option<Owner> {
-    let team = table.need("team").and_then(Value::filled_text);
-    let contact = table.need("contact").and_then(Value::filled_text);
-    if let Some(contact) = contact.as_ref().filter(|t| t.known && !is_email(&t.value)) {
-        contact.place.error_with_hint(
-            format!("\"{}\" is not an e-mail address", contact.shown()),
-            "denials name it so that people know whom to ask; write \"team@example.com\"",
-        );
-    }
-    let slack_channel = table.take("slack_channel").and_then(Value::filled_text).map(|t| t.value);
-    table.finish();
-    Some(Owner { team: team?.value, contact: contact?.value, slack_channel })
-}
-
-fn is_email(text: &str) -> bool {
-    let Some((name, host)) = text.rsplit_once('@') else { return false };
-    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>()[],;:\"\\".contains(c);
-    let labels = host.split('.').all(|l| !l.is_empty() && l.chars().all(|c| c.is_alphanumeric() || c == '-'));
-    !name.is_empty() && !name.contains('@') && name.chars().all(plain) && labels
-}
-
-fn freshness(value: Value<'_>) -> Option<Duration> {
-    let text = match value.raw() {
-        toml::de::DeValue::String(_) => value.text().filter(|t| t.known)?,
-        _ => {
-            value.expected("\"realtime\" or a duration in quotes, such as \"1h\"");
-            return None;
-        }
-    };
-    if text.value == "realtime" {
-        return Some(MINUTE);
-    }
-    match parse_duration(&text.value) {
-        Ok(duration) if duration >= MINUTE => Some(duration),
-        Ok(_) => {
-            text.place.error_with_hint("freshness must be 1m or longer", "\"realtime\" is 1m");
-            None
-        }
-        Err(hint) => {
-            let hint = format!("write \"realtime\", or {}", hint.trim_start_matches("write "));
-            text.place.error_with_hint(format!("\"{}\" is not a freshness", text.shown()), hint);
-            None
-        }
-    }
-}
-
-fn availability(value: Value<'_>) -> Option<f64> {
-    let place = value.place().clone();
-    let (_, percent) = value.number()?;
-    if !(99.0..=100.0).contains(&percent) {
-        place.error("availability is a percentage from 99 to 100");
-        return None;
-    }
-    Some(percent)
-}
-
-fn deprecation<'d>(
-    root: &mut Table<'d>,
-    status: Option<Status>,
-    id: Option<&(ProductId, Place<'d>)>,
-) -> (Option<Deprecation>, Option<(ProductId, Place<'d>)>) {
-    let Some(mut table) = root.table("deprecation") else {
-        if status == Some(Status::Deprecated) && !root.has("deprecation") {
-            let hint = "add [deprecation] with replaced_by, sunset and message, as far as they are known";
-            root.missing("a deprecated product needs [deprecation]", Some(hint.to_owned()));
-        }
-        return (None, None);
-    };
-    if let (Some(Status::Draft | Status::Published), Some(place)) = (status, table.place()) {
-        place.error_with_hint(
-            "[deprecation] belongs to status = \"deprecated\"",
-            "write status = \"deprecated\", or remove [deprecation]",
-        );
-    }
-    let replaced_by = table.take("replaced_by").and_then(Value::text).filter(|t| t.known).and_then(|text| {
-        let parsed = ProductId::parse(&text.value);
-        match &parsed {
-            None => {
-                let message = format!("\"{}\" is not a product id", text.shown());
-                text.place.error_with_hint(message, "write DOMAIN.PRODUCT");
-            }
-            Some(other) if id.is_some_and(|(id, _)| id == other) => {
-                text.place.error("a product cannot be replaced by itself");
-            }
-            Some(_) => {}
-        }
-        Some((parsed?, text.place))
-    });
-    let sunset = table.take("sunset").and_then(Value::date);
-    let message = table.take("message").and_then(Value::filled_text).map(|t| t.value);
-    table.finish();
-    let deprecation = Deprecation { replaced_by: replaced_by.as_ref().map(|(id, _)| id.clone()), sunset, message };
-    (Some(deprecation), replaced_by)
-}
-
-fn schedule(mut table: Table<'_>) -> Option<ContractSchedule> {
-    let both = table.has("interval") == table.has("cron");
-    let place = table.place()?;
-    let interval = table.take("interval").and_then(|v| v.duration(MINUTE));
-    let cron = table.take("cron").and_then(Value::filled_text).filter(|t| t.known);
-    table.finish();
-    if both {
-        place.error_with_hint(
-            "[contract] has either interval or cron",
-            "write interval = \"15m\", or cron = \"0 6 * * *\"",
-        );
-        return None;
-    }
-    if let Some(text) = &cron
-        && let Err(why) = cron::check(&text.value)
-    {
-        text.place.error_with_hint(why, "write minute, hour, day, month and weekday, such as \"0 6 * * *\"");
-    }
-    interval.map(ContractSchedule::Interval).or_else(|| cron.map(|t| ContractSchedule::Cron(t.value)))
-}
-
-/// Reads `SCHEMA.NAME` as Postgres would: folded unless quoted. A name alone lies in the default schema.
-fn parse_relation(text: &str, default_schema: &str) -> Option<RelationName> {
-    let (first, rest) = identifier(text)?;
-    let (schema, name) = match rest.strip_prefix('.') {
-        None if rest.is_empty() => (default_schema.to_owned(), first),
-        None => return None,
-        Some(rest) => {
-            let (name, rest) = identifier(rest)?;
-            if !rest.is_empty() {
-                return None;
-            }
-            (first, name)
-        }
-    };
-    Some(RelationName { schema, name })
-}
-
-/// One identifier at the beginning of a text, and what follows it. `None` too for one that Postgres would cut.
-fn identifier(text: &str) -> Option<(String, &str)> {
-    let (name, quoted, rest) = match text.strip_prefix('"') {
-        None => {
-            let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(text.len());
-            let (name, rest) = text.split_at_checked(end)?;
-            (name.to_owned(), false, rest)
-        }
-        Some(inner) => {
-            let mut end = inner.find('"')?;
-            while inner.get(end + 1..)?.starts_with('"') {
-                end += 2 + inner.get(end + 2..)?.find('"')?;
-            }
-            (inner.get(..end)?.replace("\"\"", "\""), true, inner.get(end + 1..)?)
-        }
-    };
-    let valid = !name.is_empty() && name.len() <= MAX_IDENTIFIER_BYTES && !name.contains('\0');
-    let starts_well = quoted || !name.starts_with(|c: char| c.is_numeric() || c == '$');
-    (valid && starts_well).then(|| (fold_identifier(&name, quoted), rest))
-}
-
 fn quoted(patterns: &[String]) -> String {
     patterns.iter().map(|p| format!("\"{p}\"")).collect::<Vec<_>>().join(", ")
 }
 
 fn digest(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn relations_are_read_as_postgres_reads_them() {
-        let read = |text| parse_relation(text, "public").map(|r| (r.schema, r.name));
-        let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
-        assert_eq!(read("public.Orders"), pair("public", "orders"));
-        assert_eq!(read("orders"), pair("public", "orders"));
-        assert_eq!(read("\"Raw\".\"Or\"\"ders.x\""), pair("Raw", "Or\"ders.x"));
-        assert_eq!(read("ÄB.c"), pair("Äb", "c"));
-        for bad in ["", ".", "a.", ".a", "a.b.c", "a b", "\"a", "\"\".b", "1a", "a.b;", "a--", &"x".repeat(64)] {
-            assert_eq!(read(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn addresses() {
-        for good in ["marketing-data@example.com", "a.b+c@mail.example.co.uk", "team@intranet"] {
-            assert!(is_email(good), "{good}");
-        }
-        for bad in
-            ["", "example.com", "@example.com", "a@", "a b@example.com", "a@b@c.d", "a@.com", "<a@b.c>", "#channel"]
-        {
-            assert!(!is_email(bad), "{bad}");
-        }
-    }
 }

@@ -42,13 +42,13 @@ pub fn load_policy(path: &Path) -> Result<(Policy, Diagnostics), Diagnostics> {
 
 /// Reads `pgveil.toml`.
 pub fn read_server(path: &Path) -> Result<SourceFile, Diagnostics> {
-    read_file(path).map_err(one)
+    read_file(path)
 }
 
 /// Reads the policy: a file, or every `*.toml` below a directory.
 pub fn read_policy(path: &Path) -> Result<Vec<SourceFile>, Diagnostics> {
     if !path.is_dir() {
-        return Ok(vec![read_file(path).map_err(one)?]);
+        return read_file(path).map(|file| vec![file]);
     }
     let (paths, mut findings) = toml_files(path);
     if paths.is_empty() && findings.is_empty() {
@@ -58,14 +58,8 @@ pub fn read_policy(path: &Path) -> Result<Vec<SourceFile>, Diagnostics> {
     for path in paths {
         match read_file(&path) {
             Ok(file) => files.push(file),
-            Err(finding) => findings.push(finding),
+            Err(unread) => findings.extend(unread),
         }
     }
     if findings.is_empty() { Ok(files) } else { Err(findings) }
-}
-
-fn one(finding: Diagnostic) -> Diagnostics {
-    let mut findings = Diagnostics::default();
-    findings.push(finding);
-    findings
 }

@@ -352,7 +352,10 @@ fn verifier(value: Value<'_>) -> Option<ScramVerifier> {
 
 fn certificate(value: Value<'_>) -> Option<String> {
     let text = value.filled_text().filter(|t| t.known)?;
-    let parsed = text.value.parse::<x509_cert::name::Name>();
+    // openssl prints blanks around the separators; they mean nothing.
+    let separators = [(" =", "="), ("= ", "="), (", ", ","), (" +", "+"), ("+ ", "+")];
+    let compact = separators.iter().fold(text.value.clone(), |name, (blank, plain)| name.replace(blank, plain));
+    let parsed = compact.parse::<x509_cert::name::Name>();
     if parsed.is_err() || parsed.is_ok_and(|name| name.0.is_empty()) {
         text.place.error_with_hint(
             format!("\"{}\" is not a certificate subject", text.shown()),
@@ -423,6 +426,6 @@ fn token_hash<'d>(text: &Text<'d>, hashes: &mut BTreeMap<String, Place<'d>>) {
             "write the SHA-256 of the token: `printf %s \"$TOKEN\" | sha256sum`",
         );
     } else if let Some(first) = hashes.insert(text.value.to_ascii_lowercase(), text.place.clone()) {
-        text.place.error(format!("this token is already defined at {}", first.file_and_line()));
+        text.place.error(format!("this token is defined at {} too", first.file_and_line()));
     }
 }

@@ -11,8 +11,12 @@ use crate::error::{Diagnostic, Diagnostics};
 const LARGEST: u64 = 4 << 20;
 
 /// Reads one file.
-pub fn read_file(path: &Path) -> Result<SourceFile, Diagnostic> {
-    let refused = |message: String| Diagnostic::whole_file(path, message);
+pub fn read_file(path: &Path) -> Result<SourceFile, Diagnostics> {
+    let refused = |message: String| {
+        let mut findings = Diagnostics::default();
+        findings.push(Diagnostic::whole_file(path, message));
+        findings
+    };
     let metadata = fs::metadata(path).map_err(|e| refused(format!("the file cannot be read: {e}")))?;
     if metadata.is_dir() {
         return Err(refused("this is a directory, not a file".to_owned()));

@@ -200,7 +200,7 @@ pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Opti
     let mut best: Option<(usize, &str)> = None;
     for candidate in known {
         let distance = strsim::damerau_levenshtein(&folded, &candidate.to_ascii_lowercase().replace('-', "_"));
-        let bound = 1 + candidate.chars().count().min(name.chars().count()) / 4;
+        let bound = 1 + candidate.chars().count().min(name.chars().count()) / 5;
         if distance <= bound && best.is_none_or(|(d, _)| distance < d) {
             best = Some((distance, candidate));
         }

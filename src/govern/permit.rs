@@ -98,6 +98,24 @@ impl Permit {
     pub(in crate::govern) fn seal(body: PermitBody) -> Self {
         Self(body)
     }
+    /// A permit for tests of what comes behind the engine.
+    #[cfg(test)]
+    pub(crate) fn for_test(kind: PermitKind, sql: &str) -> Self {
+        Self::seal(PermitBody {
+            kind,
+            sql: Arc::from(sql),
+            row_cap: None,
+            timeout: None,
+            products: Vec::new(),
+            masked: Vec::new(),
+            unmasked: Vec::new(),
+            notices: Vec::new(),
+            fingerprint: String::new(),
+            redacted_sql: Arc::from(sql),
+            explain: None,
+            generation: 1,
+        })
+    }
 }
 
 impl Deref for Permit {

@@ -7,14 +7,18 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
+use crate::config::{SecretString, WarehouseConfig};
 use crate::document::{SourceFile, Unset, Variables};
 use crate::sources::SourceTexts;
+use crate::upstream::connect::Target;
+use crate::upstream::control_plane;
 
 use draft::Table;
 
@@ -28,6 +32,9 @@ pub struct InitArgs {
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
 }
+
+/// How long one look at the warehouse's catalogs may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The user that the files define.
 const USER: &str = "analyst";
@@ -105,13 +112,18 @@ fn write_all(dir: &Path, texts: &SourceTexts) -> Result<(), String> {
     Ok(())
 }
 
+/// Connects as the control plane does: read only, with the same TLS.
 async fn connect(dsn: &str) -> Result<Client, String> {
-    let config: tokio_postgres::Config =
-        dsn.parse().map_err(|_| "the DSN cannot be read; write postgres://USER@HOST:PORT/DATABASE".to_owned())?;
-    let (client, connection) =
-        config.connect(NoTls).await.map_err(|e| format!("the warehouse cannot be reached: {}", reason(&e)))?;
-    tokio::spawn(connection);
-    Ok(client)
+    let config = WarehouseConfig {
+        dsn: SecretString::new(dsn),
+        password: None,
+        pool_size: 1,
+        acquire_timeout: PATIENCE,
+        default_schema: "public".to_owned(),
+        extension_schemas: Vec::new(),
+    };
+    let target = Target::new(&config, Vec::new())?;
+    control_plane::connect(&target, PATIENCE).await.map_err(|e| e.to_string())
 }
 
 /// The server's own words, else the whole chain of causes.
@@ -227,8 +239,61 @@ mod tests {
     async fn a_dsn_that_leads_nowhere_is_told_without_it() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let error = connect(&format!("postgres://u:hunter2@127.0.0.1:{free}/x")).await.err().unwrap();
-        assert!(error.starts_with("the warehouse cannot be reached") && !error.contains("hunter2"), "{error}");
+        assert!(error.contains("127.0.0.1") && !error.contains("hunter2"), "{error}");
         let error = connect("postgres://u:hunter2@h:port/x").await.err().unwrap();
-        assert!(error.contains("cannot be read") && !error.contains("hunter2"), "{error}");
+        assert!(error.contains("the DSN cannot be read") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_real_warehouse_gives_files_that_load() {
+        let server = crate::upstream::test_postgres::Setup::default().start();
+        server.sql("postgres", "CREATE DATABASE shop");
+        server.sql(
+            "shop",
+            "CREATE TYPE tier AS ENUM ('a'); CREATE DOMAIN mail AS varchar(80) NOT NULL;
+             CREATE TABLE orders (id bigint PRIMARY KEY, tier tier, customer_mail mail, tags text[], place point,
+                                  gone int, at timestamptz DEFAULT now());
+             ALTER TABLE orders DROP COLUMN gone;
+             COMMENT ON TABLE orders IS 'Every order.'; COMMENT ON COLUMN orders.at IS 'When';
+             CREATE VIEW a_view AS SELECT 1 AS x;",
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let args = InitArgs { dsn: server.dsn("shop"), dir: dir.path().to_owned() };
+        let message = init(&args).await.unwrap();
+        assert!(message.contains("with public.orders as the draft main.orders"), "{message}");
+        let (sources, _) = crate::sources::load(&dir.path().join("pgveil.toml"), Unset::Warning).unwrap();
+        let product = sources.catalog.iter().next().unwrap();
+        assert_eq!(product.description, "Every order.");
+        let columns: Vec<_> = product
+            .columns
+            .iter()
+            .map(|c| (c.name.as_str(), c.contract_type, c.nullable, c.pii == crate::catalog::Pii::Yes))
+            .collect();
+        use crate::catalog::ContractType::{Array, Integer, String, Timestamp};
+        assert_eq!(
+            columns,
+            [
+                ("id", Integer, false, false),
+                ("tier", String, true, false),
+                ("customer_mail", String, false, true),
+                ("tags", Array, true, false),
+                ("at", Timestamp, true, false),
+            ]
+        );
+        let password = message.split("password ").nth(1).unwrap().split(' ').next().unwrap();
+        assert_eq!(password.len(), 20);
+        assert!(sources.policy.users[USER].password.is_some());
+        let again = init(&args).await.unwrap_err();
+        assert!(again.contains("is there already"), "{again}");
+    }
+
+    #[tokio::test]
+    async fn an_empty_warehouse_is_told() {
+        let server = crate::upstream::test_postgres::Setup::default().start();
+        let dir = tempfile::tempdir().unwrap();
+        let args = InitArgs { dsn: server.dsn("postgres"), dir: dir.path().to_owned() };
+        let error = init(&args).await.unwrap_err();
+        assert!(error.contains("may read no table"), "{error}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

@@ -185,3 +185,6 @@ fn unmatched(patterns: &[PatternUse], catalog: &Catalog) -> Diagnostics {
     }
     warnings
 }
+
+#[cfg(test)]
+mod tests;
