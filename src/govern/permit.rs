@@ -114,6 +114,7 @@ impl Permit {
             redacted_sql: Arc::from(sql),
             explain: None,
             generation: 1,
+            cacheable: true,
         })
     }
 }
