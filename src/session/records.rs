@@ -161,7 +161,8 @@ fn permit_of(decided: &Decided) -> Option<&Permit> {
         Decision::Allow(Plan::Upstream(permit) | Plan::Prepare { permit, .. } | Plan::Declare { permit, .. }) => {
             Some(permit)
         }
-        Decision::Allow(Plan::Empty | Plan::Execute { .. } | Plan::Session(_)) | Decision::Deny(_) => None,
+        Decision::Allow(Plan::Empty | Plan::Execute { .. } | Plan::Session(_) | Plan::Signal(_))
+        | Decision::Deny(_) => None,
     }
 }
 

@@ -90,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.release();
                 Ok(())
             }
-            Plan::Prepare { .. } | Plan::Execute { .. } | Plan::Session(_) => {
+            Plan::Prepare { .. } | Plan::Execute { .. } | Plan::Session(_) | Plan::Signal(_) => {
                 self.answer_locally(text, whole, decided, Form::Simple { last: true }).await?;
                 if self.exchange.is_empty() {
                     self.tell_ready();
@@ -210,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     let whole: DecidedText = Arc::new([one.clone()]);
                     self.declare(text, &whole, one, |connection, permit| connection.query(permit), true).await?;
                 }
-                Plan::Prepare { .. } | Plan::Execute { .. } | Plan::Session(_) => {
+                Plan::Prepare { .. } | Plan::Execute { .. } | Plan::Session(_) | Plan::Signal(_) => {
                     let whole: DecidedText = Arc::new([one.clone()]);
                     self.settings.begin_implicit();
                     self.answer_locally(text, &whole, one, Form::Simple { last: false }).await?;
