@@ -13,6 +13,7 @@ use super::permit::{Denial, Permit, PermitKind};
 use super::prepare::Draft;
 use super::rewrite::{self, Walked, denial, refused};
 use super::settings;
+use super::signal::Signal;
 use super::snapshot::Snapshot;
 use super::subject::Subject;
 use super::types;
@@ -80,6 +81,8 @@ pub enum Plan {
     Declare { name: String, hold: bool, permit: Arc<Permit> },
     /// Something that concerns the session alone.
     Session(SessionStatement),
+    /// Cancel or end one of the user's own sessions.
+    Signal(Signal),
 }
 
 impl Decision {
@@ -89,7 +92,9 @@ impl Decision {
             Self::Allow(Plan::Upstream(permit) | Plan::Prepare { permit, .. } | Plan::Declare { permit, .. }) => {
                 Some(permit)
             }
-            Self::Allow(Plan::Empty | Plan::Execute { .. } | Plan::Session(_)) | Self::Deny(_) => None,
+            Self::Allow(Plan::Empty | Plan::Execute { .. } | Plan::Session(_) | Plan::Signal(_)) | Self::Deny(_) => {
+                None
+            }
         }
     }
 
@@ -97,7 +102,7 @@ impl Decision {
     pub fn cacheable(&self) -> bool {
         match self {
             Self::Deny(denial) => denial.reason != "setting",
-            Self::Allow(Plan::Empty | Plan::Session(_)) => true,
+            Self::Allow(Plan::Empty | Plan::Session(_) | Plan::Signal(_)) => true,
             Self::Allow(Plan::Execute { .. }) => false,
             Self::Allow(Plan::Upstream(permit) | Plan::Prepare { permit, .. } | Plan::Declare { permit, .. }) => {
                 permit.cacheable
@@ -118,6 +123,9 @@ pub fn decide(input: &DecideInput<'_>) -> Decision {
 fn plan(input: &DecideInput<'_>) -> Walked<Plan> {
     for oid in input.param_types {
         types::check_oid(*oid, input.snapshot, input.warehouse).map_err(refused)?;
+    }
+    if let Some(signal) = Signal::of(&input.parsed.statement) {
+        return Ok(Plan::Signal(signal));
     }
     match &input.parsed.statement {
         Statement::Empty => Ok(Plan::Empty),
@@ -198,6 +206,7 @@ fn allowed_setting(session: &SessionStatement) -> Walked {
             settings::readable(name).map(|_| ())
         }
         SessionStatement::Begin(_)
+        | SessionStatement::StartTransaction(_)
         | SessionStatement::Commit { .. }
         | SessionStatement::Rollback { .. }
         | SessionStatement::Savepoint(_)

@@ -21,6 +21,7 @@ mod rewrite;
 mod row_limit;
 pub mod settings;
 pub mod shape;
+pub mod signal;
 pub mod snapshot;
 pub mod subject;
 #[cfg(test)]

@@ -180,10 +180,10 @@ fn disagreement(error: &GuardError) -> Box<Denial> {
             denied
         }
         GuardError::TooDeep => {
-            let message = "the statement nests too deeply";
+            let message = "the statement nests too deeply to be checked by Postgres' grammar";
             let mut denied = denial(sqlstate::STATEMENT_TOO_COMPLEX, "too_deep", message);
             denied.error.kind = ErrorKind::Limit;
-            denied.error.hint = Some("Write nested sub-selects as common table expressions (WITH).".to_owned());
+            denied.error.hint = Some("Write it with less nesting, for example with a WITH query.".to_owned());
             denied
         }
         GuardError::Rendered(_) | GuardError::Disagree | GuardError::Lost => parsers_disagree(),

@@ -14,12 +14,12 @@ use crate::govern::decide::{Decision, Plan};
 use crate::govern::permit::Permit;
 use crate::sql::statement::SessionStatement;
 use crate::upstream::{Connection, StatementName};
-use crate::wire::backend;
+use crate::wire::backend::{self, Field};
 use crate::wire::frontend::{Bind, Execute, Parse, Target};
 
 use super::drive::Trouble;
 use super::exchange::{Description, Expect, Made, Run, Way, is_guarded};
-use super::local::{changed, columns, no_statement, statement_exists};
+use super::local::{boolean, changed, columns, no_statement, statement_exists};
 use super::portals::{Portal, Prepared};
 use super::records::Pending;
 use super::transaction::aborted;
@@ -340,6 +340,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     true => backend::no_data(&mut self.outbox),
                     false => backend::row_description(&mut self.outbox, &fields),
                 }
+            }
+            Some(Plan::Signal(signal)) => {
+                let field = Field { format: i16::from(binary), ..boolean(&signal.column) };
+                backend::row_description(&mut self.outbox, &[field]);
             }
             _ => backend::no_data(&mut self.outbox),
         }

@@ -11,6 +11,7 @@ use crate::govern::cache::{Decided, DecidedText};
 use crate::govern::decide::{Decision, Plan};
 use crate::govern::permit::{Permit, PermitKind};
 use crate::govern::settings as rules;
+use crate::govern::signal::Signal;
 use crate::sql::statement::{Discard, SessionStatement};
 use crate::upstream::{Control, UpstreamError};
 use crate::wire::BindRest;
@@ -68,8 +69,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             Plan::Execute { name, arguments } => self.execute_by_name(text, decided, name, arguments, &form).await,
             Plan::Session(fetch @ SessionStatement::Fetch { .. }) => self.fetch(text, decided, fetch, &form).await,
             Plan::Session(statement) => self.session_statement(text, decided, statement, &form).await,
+            Plan::Signal(signal) => self.signal(text, decided, signal, &form).await,
             Plan::Empty | Plan::Upstream(_) | Plan::Declare { .. } => Ok(()),
         }
+    }
+
+    /// `pg_cancel_backend`, `pg_terminate_backend`
+    async fn signal(&mut self, text: &str, decided: &Decided, signal: &Signal, form: &Form) -> Result<(), Trouble> {
+        self.check_not_failed(text).await?;
+        let ticket = self.record(text, decided).await?;
+        let user = &self.surroundings.subject.user;
+        let reached = if signal.terminate {
+            self.registry.terminate_by_pid(signal.pid, user)
+        } else {
+            self.registry.cancel_by_pid(signal.pid, user)
+        };
+        let binary = matches!(form, Form::Extended { formats } if matches!(**formats, [_, _, _, 1, ..]));
+        let rows: &[&[u8]] = match (reached, signal.listed) {
+            (true, _) if binary => &[&[1]],
+            (true, _) => &[b"t"],
+            (false, false) if binary => &[&[0]],
+            (false, false) => &[b"f"],
+            (false, true) => &[],
+        };
+        if matches!(form, Form::Simple { .. }) {
+            backend::row_description(&mut self.outbox, &[boolean(&signal.column)]);
+        }
+        for row in rows {
+            backend::data_row(&mut self.outbox, &[Some(row)]);
+        }
+        backend::command_complete(&mut self.outbox, &format!("SELECT {}", rows.len()));
+        settle_ticket(ticket, rows.len() as u64, None);
+        Ok(())
     }
 
     async fn session_statement(
@@ -88,8 +119,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
         let ticket = self.record(text, decided).await?;
         let answered = match self.transaction.step(statement) {
-            Some(step) => self.take_step(step).await,
-            None => self.answer_of(text, statement).await,
+            Some(step) => self.take_step(&decided.parsed.text, step).await,
+            None => self.answer_of(&decided.parsed.text, statement).await,
         };
         match answered {
             Ok(answer) => {
@@ -101,7 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
     }
 
-    async fn take_step(&mut self, step: Step) -> Result<Answer, Trouble> {
+    async fn take_step(&mut self, text: &str, step: Step) -> Result<Answer, Trouble> {
         match step {
             Step::Refuse(error) => Err(error.into()),
             Step::Answer { tag, warning, change } => {
@@ -109,7 +140,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     backend::notice(&mut self.outbox, &warning);
                 }
                 self.take_change(&change);
-                Ok(Answer::tag(tag))
+                let started = tag == "BEGIN" && verb(text) == "START";
+                Ok(Answer::tag(if started { "START TRANSACTION" } else { tag }))
             }
             Step::Send { control, mut change } => {
                 let told = match self.control(&control, None).await {
@@ -146,7 +178,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     }
 
     async fn answer_of(&mut self, text: &str, statement: &SessionStatement) -> Result<Answer, Trouble> {
-        let verb = || text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
         match statement {
             SessionStatement::Set { local, .. } | SessionStatement::Reset { local, .. } => {
                 self.change_settings(statement)?;
@@ -155,13 +186,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     let warning = Notice { sqlstate: sqlstate::NO_ACTIVE_SQL_TRANSACTION, ..warning };
                     backend::notice(&mut self.outbox, &warning);
                 }
-                Ok(Answer::tag(verb()))
+                Ok(Answer::tag(verb(text)))
             }
             SessionStatement::SetCharacteristics(_) | SessionStatement::ResetAll => {
                 self.change_settings(statement)?;
-                Ok(Answer::tag(verb()))
+                Ok(Answer::tag(verb(text)))
             }
-            SessionStatement::ResetAuthorization => Ok(Answer::tag(verb())),
+            SessionStatement::ResetAuthorization => Ok(Answer::tag(verb(text))),
             SessionStatement::Unlisten => Ok(Answer::tag("UNLISTEN")),
             SessionStatement::Show(name) => {
                 let setting = rules::readable(name).map_err(|refusal| Trouble::from(refusal.into_error()))?;
@@ -193,6 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             SessionStatement::Close(name) => self.close_cursors(name.as_deref()).await,
             SessionStatement::Begin(_)
+            | SessionStatement::StartTransaction(_)
             | SessionStatement::Commit { .. }
             | SessionStatement::Rollback { .. }
             | SessionStatement::Savepoint(_)
@@ -467,6 +499,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     }
 }
 
+/// The word that a statement begins with, behind white space and comments.
+fn verb(text: &str) -> String {
+    let mut text = text.trim_start();
+    loop {
+        if let Some(comment) = text.strip_prefix("--") {
+            text = comment.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
+        } else if let Some(comment) = text.strip_prefix("/*") {
+            let (mut depth, mut rest) = (1, comment);
+            while depth > 0 && !rest.is_empty() {
+                let step = match rest.get(..2) {
+                    Some("/*") => {
+                        depth += 1;
+                        2
+                    }
+                    Some("*/") => {
+                        depth -= 1;
+                        2
+                    }
+                    _ => rest.chars().next().map_or(1, char::len_utf8),
+                };
+                rest = rest.get(step..).unwrap_or_default();
+            }
+            text = rest.trim_start();
+        } else {
+            break;
+        }
+    }
+    let word = text.split(|c: char| !c.is_ascii_alphabetic()).next();
+    word.unwrap_or_default().to_ascii_uppercase()
+}
+
+/// A column of type boolean.
+pub(super) fn boolean(name: &str) -> Field<'_> {
+    Field { type_oid: 16, type_size: 1, ..Field::text(name) }
+}
+
 /// The columns that Describe tells of a local statement, if it has some.
 pub(super) fn columns(statement: &SessionStatement) -> Vec<Field<'static>> {
     match statement {
@@ -526,4 +594,18 @@ pub(super) fn changed(what: &str, name: &str) -> ClientError {
     )
     .with_detail("It was closed.")
     .with_hint("Run its statement again.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verb_stands_behind_comments() {
+        for text in ["set x = 1", "  SET x = 1", "-- a\n-- set\nset x = 1", "/* a /* reset */ é */ set x", "set"] {
+            assert_eq!(verb(text), "SET", "{text}");
+        }
+        assert_eq!(verb("/* not closed"), "");
+        assert_eq!(verb("-- only"), "");
+    }
 }

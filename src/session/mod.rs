@@ -39,7 +39,7 @@ use crate::govern::cache::{Surroundings, SurroundingsId};
 use crate::govern::snapshot::Snapshot;
 use crate::metrics::METRICS;
 use crate::names::ProductId;
-use crate::statement::{Queue, Shared, Shutdown, Slot};
+use crate::statement::{Queue, Shared, Shutdown, Slot, day_number, today};
 use crate::upstream::{Lease, Pool, UpstreamSettings};
 use crate::wire::frontend::{self, Message};
 use crate::wire::{WireError, backend};
@@ -103,6 +103,7 @@ pub(in crate::session) struct Session<S = TcpStream> {
     snapshot: Arc<Snapshot>,
     surroundings: Surroundings,
     surroundings_id: SurroundingsId,
+    day: u64,
     /// Rises when decisions of before may not hold any more.
     epoch: u64,
     queue: Arc<Queue>,
@@ -241,6 +242,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         if !Arc::ptr_eq(&self.snapshot, &self.shared.snapshot.load()) {
             self.follow_snapshot()?;
         }
+        let day = day_number();
+        if day != self.day {
+            // Sunsets are decided by the day.
+            self.day = day;
+            self.surroundings.today = today();
+            self.surroundings_changed();
+        }
         if self.settings.follow_search_path(&mut self.surroundings) {
             self.surroundings_changed();
         }
@@ -268,12 +276,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             return Err(gone());
         }
         let subject = snapshot.subject(subject.user.as_str(), subject.authenticated_as.as_ref()).ok_or_else(gone)?;
+        // A warehouse that is configured in another way has another pool.
+        let warehouse = &self.surroundings.warehouse;
+        self.pool = self.shared.pool(warehouse).ok_or_else(|| {
+            let message = format!("the database \"{warehouse}\" is no longer configured");
+            End::Fatal(ClientError::fatal(ErrorKind::Client, sqlstate::INVALID_CATALOG_NAME, message))
+        })?;
         self.surroundings.subject = subject;
         self.snapshot = snapshot;
-        self.settings.limit_timeout(self.surroundings.subject.limits.statement_timeout);
+        self.follow_policy();
         self.restamp();
         self.surroundings_changed();
         Ok(())
+    }
+
+    fn follow_policy(&mut self) {
+        let Surroundings { warehouse, subject, today, .. } = &self.surroundings;
+        let domains = self.snapshot.visible_domains(subject, warehouse, *today);
+        self.settings.follow_policy(subject.limits.statement_timeout, &domains);
     }
 
     fn surroundings_changed(&mut self) {

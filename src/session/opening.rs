@@ -13,7 +13,7 @@ use crate::error::{ClientError, ErrorKind, sqlstate};
 use crate::govern::cache::Surroundings;
 use crate::govern::decide::SearchPath;
 use crate::metrics::METRICS;
-use crate::statement::{Shared, today};
+use crate::statement::{Shared, day_number, today};
 use crate::upstream::Pool;
 use crate::wire::{TransactionStatus, backend};
 
@@ -78,6 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             surroundings_id: snapshot.decisions().intern(&surroundings),
             snapshot,
             surroundings,
+            day: day_number(),
             epoch: 0,
             queue,
             settings,
@@ -113,6 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     /// What comes between AuthenticationOk and the client's first message.
     fn greet(&mut self) {
+        self.follow_policy();
         self.restamp();
         self.shared.audit.event(&Event::SessionStart(&self.stamp));
         self.settings.tell_all(&mut self.outbox);

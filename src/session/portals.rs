@@ -39,7 +39,7 @@ impl Prepared {
         match self.plan()? {
             Plan::Upstream(permit) | Plan::Declare { permit, .. } => Some(permit),
             Plan::Prepare { permit, .. } => self.by_sql.then_some(permit),
-            Plan::Empty | Plan::Execute { .. } | Plan::Session(_) => None,
+            Plan::Empty | Plan::Execute { .. } | Plan::Session(_) | Plan::Signal(_) => None,
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Settings {
     /// From the start-up message, and what only pgveil knows (server_version, session_authorization).
     defaults: Defaults,
     user: Arc<str>,
+    /// What SHOW search_path gives while the client has set none: the domains of which the user sees a product.
+    domains: String,
     /// The policy's limit for statement_timeout.
     limit: Option<Duration>,
     /// As the client was last told.
@@ -70,6 +72,7 @@ impl Settings {
             layers: Layers::default(),
             defaults: Arc::new(defaults),
             user: Arc::from(user),
+            domains: String::new(),
             limit,
             told: Layers::default(),
             told_values: Vec::new(),
@@ -85,6 +88,7 @@ impl Settings {
             return Cow::Borrowed(value);
         }
         match (setting.name, self.limit) {
+            ("search_path", _) => Cow::Borrowed(&self.domains),
             ("statement_timeout", Some(limit)) => Cow::Owned(show_time(limit)),
             _ => Cow::Borrowed(setting.default),
         }
@@ -168,8 +172,9 @@ impl Settings {
         if commit { self.layers.commit() } else { self.layers.rollback() }
     }
 
-    /// The policy's limit has changed.
-    pub(super) fn limit_timeout(&mut self, limit: Option<Duration>) {
+    /// What policy says of the user: the limit, and the domains of which products are seen.
+    pub(super) fn follow_policy(&mut self, limit: Option<Duration>, domains: &[String]) {
+        self.domains = rules::join_names(domains);
         self.limit = limit;
         self.wanted = None;
     }
@@ -337,6 +342,7 @@ pub(super) fn change(settings: &mut Settings, statement: &SessionStatement) -> R
         }
         SessionStatement::SetCharacteristics(modes) => characteristics(settings, *modes).map(|()| None),
         SessionStatement::Begin(_)
+        | SessionStatement::StartTransaction(_)
         | SessionStatement::Commit { .. }
         | SessionStatement::Rollback { .. }
         | SessionStatement::Savepoint(_)

@@ -90,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.release();
                 Ok(())
             }
-            Plan::Prepare { .. } | Plan::Execute { .. } | Plan::Session(_) => {
+            Plan::Prepare { .. } | Plan::Execute { .. } | Plan::Session(_) | Plan::Signal(_) => {
                 self.answer_locally(text, whole, decided, Form::Simple { last: true }).await?;
                 if self.exchange.is_empty() {
                     self.tell_ready();
@@ -154,18 +154,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             self.exchange.push(Expect::Ready { told: false });
         }
         self.next_deadline();
+        let prepared = Prepared {
+            text: Arc::from(text),
+            types: Vec::new(),
+            by_sql: false,
+            decided: Arc::clone(whole),
+            epoch: self.epoch,
+        };
+        let cursor = Cursor { prepared: Arc::new(prepared), sent: 0, hold: *hold, young: self.transaction.is_open() };
+        // It is there before the answer is, so that the lease of one WITH HOLD is not given back when that comes.
+        let before = self.cursors.insert(name.clone(), cursor);
         self.script_failed = false;
         self.settle().await?;
-        if !self.script_failed {
-            let prepared = Prepared {
-                text: Arc::from(text),
-                types: Vec::new(),
-                by_sql: false,
-                decided: Arc::clone(whole),
-                epoch: self.epoch,
-            };
-            let young = self.transaction.is_open();
-            self.cursors.insert(name.clone(), Cursor { prepared: Arc::new(prepared), sent: 0, hold: *hold, young });
+        if self.script_failed && self.lease.is_some() {
+            match before {
+                Some(before) => drop(self.cursors.insert(name.clone(), before)),
+                None => drop(self.cursors.remove(name)),
+            }
+            self.release();
         }
         Ok(())
     }
@@ -204,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     let whole: DecidedText = Arc::new([one.clone()]);
                     self.declare(text, &whole, one, |connection, permit| connection.query(permit), true).await?;
                 }
-                Plan::Prepare { .. } | Plan::Execute { .. } | Plan::Session(_) => {
+                Plan::Prepare { .. } | Plan::Execute { .. } | Plan::Session(_) | Plan::Signal(_) => {
                     let whole: DecidedText = Arc::new([one.clone()]);
                     self.settings.begin_implicit();
                     self.answer_locally(text, &whole, one, Form::Simple { last: false }).await?;

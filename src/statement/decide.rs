@@ -195,6 +195,7 @@ fn moves_the_search_path(statement: &SessionStatement) -> bool {
         | SessionStatement::Rollback { .. }
         | SessionStatement::RollbackTo(_) => true,
         SessionStatement::Begin(_)
+        | SessionStatement::StartTransaction(_)
         | SessionStatement::Savepoint(_)
         | SessionStatement::Release(_)
         | SessionStatement::SetTransaction(_)
@@ -234,4 +235,10 @@ impl<S: Simulated> SessionValues for Watched<S> {
 /// The day of now, in UTC.
 pub fn today() -> Date {
     jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
+/// A number that is another one when [`today`] is: cheap enough to ask for each statement.
+pub fn day_number() -> u64 {
+    const SECONDS: u64 = 24 * 60 * 60;
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() / SECONDS)
 }

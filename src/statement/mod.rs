@@ -18,7 +18,7 @@ mod decide;
 pub mod errors;
 mod queue;
 
-pub use decide::{Asking, Rejection, Simulated, today};
+pub use decide::{Asking, Rejection, Simulated, day_number, today};
 pub use queue::{Queue, Queues, Slot};
 
 /// What all sessions share.

@@ -112,13 +112,14 @@ pub fn error(out: &mut BytesMut, error: &ClientError) {
     );
 }
 
-/// NoticeResponse
+/// NoticeResponse: a NOTICE; a WARNING where the SQLSTATE is that of an error which Postgres only warns of.
 pub fn notice(out: &mut BytesMut, notice: &Notice) {
+    let warns = !matches!(notice.sqlstate.as_str().get(..2), Some("00" | "01"));
     report(
         out,
         b'N',
         &Report {
-            severity: "NOTICE",
+            severity: if warns { "WARNING" } else { "NOTICE" },
             sqlstate: notice.sqlstate,
             message: &notice.message,
             detail: notice.detail.as_deref(),

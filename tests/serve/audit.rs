@@ -151,7 +151,7 @@ fn unwritable(f: &Fixture) {
     let mut wire = proxy.login("analyst");
     assert_eq!(wire.one("SELECT 1").scalar(), "1");
     let before = proxy.audit().len();
-    let limit = Command::new("prlimit").args(["--pid", &proxy.child.id().to_string(), "--fsize=1"]).status();
+    let limit = Command::new("prlimit").args(["--pid", &proxy.child.id().to_string(), "--fsize=1:unlimited"]).status();
     if !limit.is_ok_and(|s| s.success()) {
         panic!("prlimit (util-linux) is needed for this case");
     }

@@ -5,7 +5,7 @@ use crate::sql;
 use crate::sql::ast::{self, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 use super::Fault;
-use super::check::Check;
+use super::check::{Check, together};
 use super::kind::{self, Kind};
 
 /// Functions that return several rows.
@@ -35,6 +35,13 @@ const EXACT: &[&str] =
 
 /// Functions whose results are bytes.
 const BYTES: &[&str] = &["decode", "set_bit", "set_byte", "sha224", "sha256", "sha384", "sha512"];
+
+/// Functions of strings and bytes whose results are numbers or plain text, whatever they are given.
+const OF_BYTES: &[&str] =
+    &["bit_count", "bit_length", "encode", "get_bit", "get_byte", "length", "md5", "octet_length", "position"];
+
+/// What may be asked of a range or an array without looking inside.
+const OF_OPAQUE: &[&str] = &["array_length", "array_ndims", "cardinality", "isempty", "num_nonnulls", "num_nulls"];
 
 impl Check<'_> {
     /// A function call: checked, and written with its schema.
@@ -114,11 +121,11 @@ impl Check<'_> {
                 for argument in arguments.iter_mut() {
                     expressions.push(expression_of(argument, name)?);
                 }
-                let mut all = Kind::Null;
-                let Some((first, rest)) = expressions.split_first_mut() else { return Ok(all) };
+                let Some((first, rest)) = expressions.split_first_mut() else { return Ok(Kind::Null) };
+                let mut all = self.kind(first)?;
                 for other in rest {
-                    let pair = self.compare(first, other)?;
-                    all = kind::common(all, pair)?;
+                    let of = self.kind(other)?;
+                    all = together(first, all, other, of)?;
                 }
                 Ok(all)
             }
@@ -154,7 +161,7 @@ impl Check<'_> {
 
 /// What a function makes of these arguments.
 fn result_kind(name: &str, arguments: &[Kind]) -> Result<Kind, Fault> {
-    use Kind::{Date, Fragile, Interval, Literal, Null, Plain, Time, Timestamp, TimestampTz, Unknown};
+    use Kind::{Date, Fragile, Interval, Literal, Null, Opaque, Plain, Time, Timestamp, TimestampTz, Unknown};
     let stable = |what: &str| {
         Err(Fault::new(format!("{name} of {what} depends on the client's settings"))
             .with_hint("convert first: column AT TIME ZONE 'UTC'"))
@@ -179,23 +186,34 @@ fn result_kind(name: &str, arguments: &[Kind]) -> Result<Kind, Fault> {
             if let Some(time) = arguments.iter().find(|kind| kind.is_temporal()) {
                 return stable(&format!("a {}", time.word()));
             }
-            let Some(entry) = functions::entry(name) else { return Ok(Fragile) };
+            if arguments.contains(&Opaque) && !OF_OPAQUE.contains(&name) {
+                return stable("a range or an array of dates and times");
+            }
+            let Some(entry) = functions::entry(name) else { return Ok(Opaque) };
             if entry.volatility == Volatility::Mixed {
                 return stable("these arguments");
+            }
+            if let ("types written as functions", [from]) = (entry.topic, arguments) {
+                let to_number = matches!(name, "int2" | "int4" | "int8" | "bool" | "oid");
+                return kind::converted(*from, kind::of_type_name(name), to_number, name);
             }
             let plain = arguments.iter().all(|kind| matches!(kind, Plain | Literal | Null | Unknown));
             Ok(match (entry.topic, name) {
                 (_, "make_date") => Date,
                 (_, "make_timestamp") => Timestamp,
-                (_, "make_interval" | "interval") => Interval,
+                (_, "make_interval") => Interval,
                 (_, "make_time") => Time,
                 ("mathematics", _) if EXACT.contains(&name) && plain => Plain,
                 ("mathematics", "round" | "trunc") if plain && arguments.len() == 2 => Plain,
-                ("mathematics" | "range" | "text search" | "xml", _) => Fragile,
+                ("range", _) if matches!(name, "isempty" | "lower_inc" | "lower_inf" | "upper_inc" | "upper_inf") => {
+                    Plain
+                }
+                ("range", _) => Opaque,
+                ("mathematics" | "text search" | "xml", _) => Fragile,
                 ("geometry, networks, uuid", "host" | "masklen" | "family") => Plain,
                 ("geometry, networks, uuid", _) => Fragile,
                 ("string", _) if BYTES.contains(&name) => Fragile,
-                ("string" | "json" | "null", _) => Plain,
+                ("string", _) if OF_BYTES.contains(&name) => Plain,
                 _ if plain => Plain,
                 _ => Fragile,
             })

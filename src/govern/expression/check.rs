@@ -48,14 +48,8 @@ impl Check<'_> {
             Expr::IsDistinctFrom(a, b) | Expr::IsNotDistinctFrom(a, b) => self.compare(a, b).map(|_| Kind::Plain),
             Expr::UnaryOp { op, expr } => self.unary(*op, expr),
             Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
-            Expr::Between { expr, low, high, .. } => {
-                self.compare(expr, low)?;
-                self.compare(expr, high).map(|_| Kind::Plain)
-            }
-            Expr::InList { expr, list, .. } => {
-                list.iter_mut().try_for_each(|item| self.compare(expr, item).map(|_| ()))?;
-                Ok(Kind::Plain)
-            }
+            Expr::Between { expr, low, high, .. } => self.compare_each(expr, [&mut **low, &mut **high]),
+            Expr::InList { expr, list, .. } => self.compare_each(expr, list),
             Expr::Like { expr, pattern, escape_char, any: false, .. }
             | Expr::ILike { expr, pattern, escape_char, any: false, .. }
             | Expr::SimilarTo { expr, pattern, escape_char, .. } => {
@@ -89,7 +83,7 @@ impl Check<'_> {
             Expr::AtTimeZone { timestamp, time_zone } => self.at_time_zone(timestamp, time_zone),
             Expr::Extract { expr, .. } => {
                 let of = self.kind(expr)?;
-                super::calls::without_zone(of, "extract").map(|()| Kind::Plain)
+                super::calls::without_zone(of, "extract").map(|()| Kind::Fragile)
             }
             Expr::Ceil { expr, field: ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime) }
             | Expr::Floor { expr, field: ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime) } => {
@@ -202,9 +196,14 @@ impl Check<'_> {
             | BinaryOperator::Gt
             | BinaryOperator::GtEq => self.compare(left, right).map(|_| Kind::Plain),
             _ => {
-                self.no_time(left)?;
-                self.no_time(right)?;
-                Ok(Kind::Plain)
+                let (a, b) = (self.kind(left)?, self.kind(right)?);
+                kind::common(a, b)?;
+                if let Some(time) = [a, b].into_iter().find(|kind| kind.is_temporal()) {
+                    return Err(Fault::new(format!("a {} cannot be used beside the operator {op}", time.word())));
+                }
+                // A power of whole numbers is a float.
+                let exact = a.has_fixed_text() && b.has_fixed_text() && *op != BinaryOperator::PGExp;
+                Ok(if exact { Kind::Plain } else { Kind::Fragile })
             }
         }
     }
@@ -226,14 +225,20 @@ impl Check<'_> {
         }
     }
 
+    /// A value that is compared with each of several.
+    fn compare_each<'a>(&self, left: &mut Expr, each: impl IntoIterator<Item = &'a mut Expr>) -> Result<Kind, Fault> {
+        let of = self.kind(left)?;
+        for right in each {
+            let other = self.kind(right)?;
+            together(left, of, right, other)?;
+        }
+        Ok(Kind::Plain)
+    }
+
     /// Two values that are compared; a literal beside a date or time must be one that every setting reads alike.
     pub(super) fn compare(&self, left: &mut Expr, right: &mut Expr) -> Result<Kind, Fault> {
         let (a, b) = (self.kind(left)?, self.kind(right)?);
-        match (literal_text(left), literal_text(right)) {
-            (Some(text), _) if b.is_temporal() => plain_literal(b, &text).map(|()| b),
-            (_, Some(text)) if a.is_temporal() => plain_literal(a, &text).map(|()| a),
-            _ => kind::common(a, b),
-        }
+        together(left, a, right, b)
     }
 
     fn case(
@@ -245,7 +250,7 @@ impl Check<'_> {
         let mut result = Kind::Null;
         for when in conditions {
             match operand {
-                Some(operand) => self.compare(operand, &mut when.condition).map(|_| ())?,
+                Some(operand) => self.compare_each(operand, [&mut when.condition]).map(|_| ())?,
                 None => self.run(&mut when.condition)?,
             }
             result = kind::common(result, self.kind(&mut when.result)?)?;
@@ -259,15 +264,21 @@ impl Check<'_> {
     fn array(&self, elements: &mut [Expr]) -> Result<Kind, Fault> {
         let mut all = Kind::Plain;
         for element in elements {
-            if !self.kind(element)?.has_fixed_text() {
-                all = Kind::Fragile;
-            }
+            all = match (self.kind(element)?, all) {
+                (of, _) if of.is_temporal() || of == Kind::Opaque => Kind::Opaque,
+                (_, Kind::Opaque) => Kind::Opaque,
+                (Kind::Fragile, _) => Kind::Fragile,
+                _ => all,
+            };
         }
         Ok(all)
     }
 
     fn subscripts(&self, root: &mut Expr, chain: &mut [ast::AccessExpr]) -> Result<Kind, Fault> {
         let of = self.kind(root)?;
+        if of == Kind::Opaque {
+            return Err(Fault::new("an element of such an array cannot be used: its type is not known here"));
+        }
         for access in chain {
             match access {
                 ast::AccessExpr::Subscript(ast::Subscript::Index { index }) => self.run(index)?,
@@ -327,6 +338,15 @@ impl Check<'_> {
     fn no_time(&self, expr: &mut Expr) -> Result<(), Fault> {
         let of = self.kind(expr)?;
         if of.is_temporal() { Err(Fault::new(format!("a {} cannot be used here", of.word()))) } else { Ok(()) }
+    }
+}
+
+/// The common kind of two values that meet.
+pub(super) fn together(left: &Expr, a: Kind, right: &Expr, b: Kind) -> Result<Kind, Fault> {
+    match (literal_text(left), literal_text(right)) {
+        (Some(text), _) if b.is_temporal() => plain_literal(b, &text).map(|()| b),
+        (_, Some(text)) if a.is_temporal() => plain_literal(a, &text).map(|()| a),
+        _ => kind::common(a, b),
     }
 }
 

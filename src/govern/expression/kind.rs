@@ -2,7 +2,7 @@
 
 use crate::catalog::{Column, ContractType};
 use crate::govern::facts::{ColumnFacts, TypeKind};
-use crate::sql::ast::{DataType, TimezoneInfo};
+use crate::sql::ast::{ArrayElemTypeDef, DataType, TimezoneInfo};
 
 use super::Fault;
 
@@ -11,8 +11,10 @@ use super::Fault;
 pub(in crate::govern) enum Kind {
     /// Its text is the same under every setting: text, whole numbers, numeric, boolean, uuid, json, enums…
     Plain,
-    /// Its text depends on settings: floats, bytea, money, arrays of such, ranges.
+    /// Its text depends on settings, but how a text is read as it does not: floats, bytea, money, arrays of such.
     Fragile,
+    /// Dates and times may be inside: ranges, arrays of them, composites. Neither is its text fixed nor how one is read.
+    Opaque,
     /// date
     Date,
     /// timestamp
@@ -37,7 +39,7 @@ impl Kind {
     pub(super) fn is_temporal(self) -> bool {
         match self {
             Self::Date | Self::Timestamp | Self::TimestampTz | Self::Time | Self::TimeTz | Self::Interval => true,
-            Self::Plain | Self::Fragile | Self::Literal | Self::Null | Self::Unknown => false,
+            Self::Plain | Self::Fragile | Self::Opaque | Self::Literal | Self::Null | Self::Unknown => false,
         }
     }
     /// Whether its text may be looked at.
@@ -49,6 +51,7 @@ impl Kind {
         match self {
             Self::Plain => "value",
             Self::Fragile => "value whose text depends on settings",
+            Self::Opaque => "range, array or composite of dates and times",
             Self::Date => "date",
             Self::Timestamp => "timestamp",
             Self::TimestampTz => "timestamp with time zone",
@@ -81,25 +84,27 @@ pub(in crate::govern) fn of_column(column: &Column, fact: Option<&ColumnFacts>) 
     match fact.type_kind {
         TypeKind::Base | TypeKind::Domain | TypeKind::Array => of_type_name(&fact.base_type_name),
         TypeKind::Enum => Kind::Plain,
-        TypeKind::Range | TypeKind::Composite | TypeKind::Pseudo => Kind::Fragile,
+        TypeKind::Range | TypeKind::Composite | TypeKind::Pseudo => Kind::Opaque,
     }
 }
 
-/// The kind of a type by `typname`; an unknown one is fragile.
+/// The kind of a type by `typname`; an unknown one is opaque.
 pub(in crate::govern) fn of_type_name(name: &str) -> Kind {
     match name.strip_prefix('_').unwrap_or(name) {
         "text" | "varchar" | "bpchar" | "char" | "name" | "citext" | "int2" | "int4" | "int8" | "oid" | "numeric"
         | "bool" | "uuid" | "json" | "jsonb" | "inet" | "cidr" | "macaddr" | "macaddr8" | "bit" | "varbit" => {
             Kind::Plain
         }
-        _ if name.starts_with('_') => Kind::Fragile,
+        "float4" | "float8" | "bytea" | "money" | "box" | "circle" | "line" | "lseg" | "path" | "point" | "polygon"
+        | "tsvector" | "tsquery" | "jsonpath" | "xml" | "int4range" | "int8range" | "numrange" => Kind::Fragile,
+        _ if name.starts_with('_') => Kind::Opaque,
         "date" => Kind::Date,
         "timestamp" => Kind::Timestamp,
         "timestamptz" => Kind::TimestampTz,
         "time" => Kind::Time,
         "timetz" => Kind::TimeTz,
         "interval" => Kind::Interval,
-        _ => Kind::Fragile,
+        _ => Kind::Opaque,
     }
 }
 
@@ -122,18 +127,15 @@ pub(super) fn of_type(data_type: &DataType) -> Kind {
         | DataType::GeometricType(_)
         | DataType::TsVector
         | DataType::TsQuery => Kind::Fragile,
-        DataType::Custom(name, _) => match name.0.last().and_then(|part| part.as_ident()) {
-            Some(ident) => of_type_name(&ident.value),
-            None => Kind::Fragile,
-        },
-        DataType::Array(element) => match element {
-            crate::sql::ast::ArrayElemTypeDef::SquareBracket(inner, _)
-            | crate::sql::ast::ArrayElemTypeDef::Qualified(inner, _) => match of_type(inner) {
-                Kind::Plain => Kind::Plain,
-                _ => Kind::Fragile,
-            },
-            _ => Kind::Fragile,
-        },
+        DataType::Custom(name, _) => {
+            name.0.last().and_then(|part| part.as_ident()).map_or(Kind::Opaque, |ident| of_type_name(&ident.value))
+        }
+        DataType::Array(ArrayElemTypeDef::SquareBracket(inner, _) | ArrayElemTypeDef::Qualified(inner, _)) => {
+            match of_type(inner) {
+                of @ (Kind::Plain | Kind::Fragile) => of,
+                _ => Kind::Opaque,
+            }
+        }
         DataType::Character(_)
         | DataType::Char(_)
         | DataType::CharacterVarying(_)
@@ -158,22 +160,22 @@ pub(super) fn of_type(data_type: &DataType) -> Kind {
         | DataType::Bit(_)
         | DataType::BitVarying(_)
         | DataType::VarBit(_) => Kind::Plain,
-        _ => Kind::Fragile,
+        _ => Kind::Opaque,
     }
 }
 
 /// Two values compared, or offered as alternatives. The result is their common kind.
 pub(super) fn common(a: Kind, b: Kind) -> Result<Kind, Fault> {
-    use Kind::{Date, Literal, Null, Timestamp, Unknown};
+    use Kind::{Date, Literal, Null, Opaque, Timestamp, Unknown};
     match (a, b) {
         _ if a == b => Ok(a),
         (Unknown, _) | (_, Unknown) => Ok(Unknown),
         (Null, other) | (other, Null) => Ok(other),
-        (Literal, other) | (other, Literal) if !other.is_temporal() => Ok(other),
+        (Literal, other) | (other, Literal) if !other.is_temporal() && other != Opaque => Ok(other),
         (Date, Timestamp) | (Timestamp, Date) => Ok(Timestamp),
-        _ if !a.is_temporal() && !b.is_temporal() => Ok(Kind::Fragile),
+        _ if ![a, b].iter().any(|kind| kind.is_temporal() || *kind == Opaque) => Ok(Kind::Fragile),
         (Literal, other) | (other, Literal) => Err(Fault::new(format!(
-            "an attribute or an array literal cannot be compared with a {}: how it is read depends on DateStyle or TimeZone",
+            "a literal or an attribute cannot be compared with a {}: how it is read depends on DateStyle or TimeZone",
             other.word()
         ))),
         _ => Err(Fault::new(format!("a {} together with a {} depends on the client's settings", a.word(), b.word()))
@@ -183,7 +185,7 @@ pub(super) fn common(a: Kind, b: Kind) -> Result<Kind, Fault> {
 
 /// `a + b` and `a - b`.
 pub(super) fn sum(a: Kind, b: Kind, minus: bool) -> Result<Kind, Fault> {
-    use Kind::{Date, Fragile, Interval, Literal, Null, Plain, Time, TimeTz, Timestamp, TimestampTz, Unknown};
+    use Kind::{Date, Fragile, Interval, Literal, Null, Opaque, Plain, Time, TimeTz, Timestamp, TimestampTz, Unknown};
     match (a, b) {
         (Unknown, _) | (_, Unknown) => Ok(Unknown),
         (Null, other) | (other, Null) => Ok(other),
@@ -201,7 +203,7 @@ pub(super) fn sum(a: Kind, b: Kind, minus: bool) -> Result<Kind, Fault> {
         (Time, Time) if minus => Ok(Interval),
         (Time, Interval) | (Interval, Time) => Ok(Time),
         (TimeTz, Interval) | (Interval, TimeTz) => Ok(TimeTz),
-        _ if !a.is_temporal() && !b.is_temporal() => {
+        _ if ![a, b].iter().any(|kind| kind.is_temporal() || *kind == Opaque) => {
             Ok(if matches!((a, b), (Plain | Literal, Plain | Literal)) { Plain } else { Fragile })
         }
         (Literal, _) | (_, Literal) => Err(Fault::new("a literal beside a date or time needs its type")
@@ -214,23 +216,27 @@ pub(super) fn sum(a: Kind, b: Kind, minus: bool) -> Result<Kind, Fault> {
 
 /// A cast from one kind to a type.
 pub(super) fn cast(from: Kind, to: &DataType) -> Result<Kind, Fault> {
-    use Kind::{Date, Fragile, Interval, Literal, Null, Plain, Time, Timestamp, TimestampTz, Unknown};
-    let target = of_type(to);
+    converted(from, of_type(to), is_number(to), &to.to_string())
+}
+
+/// A conversion to a kind, by a cast or by a function that is named like the type.
+pub(super) fn converted(from: Kind, target: Kind, to_number: bool, shown: &str) -> Result<Kind, Fault> {
+    use Kind::{Date, Fragile, Interval, Literal, Null, Opaque, Plain, Time, Timestamp, TimestampTz, Unknown};
     match (from, target) {
-        (Unknown | Null | Literal, _) => Ok(target),
-        _ if from == target && from.is_temporal() => Ok(target),
+        (Unknown | Null, _) => Ok(target),
+        (Literal, _) if !target.is_temporal() && target != Opaque => Ok(target),
+        _ if from == target && (from.is_temporal() || from == Fragile) => Ok(target),
         (Date, Timestamp) | (Timestamp, Date | Time) | (Interval, Time) | (Time, Interval) => Ok(target),
         (TimestampTz, _) | (Date | Timestamp, TimestampTz) => {
-            Err(Fault::new(format!("a cast from {} to {to} depends on the client's TimeZone", from.word()))
+            Err(Fault::new(format!("a cast from {} to {shown} depends on the client's TimeZone", from.word()))
                 .with_hint("write (column AT TIME ZONE 'UTC')::…"))
         }
-        (Plain, _) if !target.is_temporal() => Ok(target),
-        (Fragile, Fragile) => Ok(target),
-        (Fragile, Plain) if is_number(to) => Ok(target),
-        _ => Err(Fault::new(format!("a cast from {} to {to} depends on the client's settings", from.word()))
+        (Plain, Plain | Fragile) => Ok(target),
+        (Fragile, Plain) if to_number => Ok(target),
+        _ => Err(Fault::new(format!("a cast from {} to {shown} depends on the client's settings", from.word()))
             .with_hint(
-                "DateStyle, IntervalStyle, TimeZone, extra_float_digits and bytea_output must not matter; \
-                        use extract(…), make_date(…) or encode(…)",
+                "DateStyle, IntervalStyle, TimeZone, extra_float_digits and bytea_output must not matter; use \
+                 extract(…), make_date(…) or encode(…)",
             )),
     }
 }

@@ -18,6 +18,7 @@ pub(in crate::govern) fn is_plain(kind: Kind, text: &str) -> bool {
         Kind::TimeTz => has_zone(text).is_some_and(is_time),
         Kind::Interval => is_interval(text),
         Kind::Plain | Kind::Fragile | Kind::Literal | Kind::Null | Kind::Unknown => true,
+        Kind::Opaque => false,
     }
 }
 
@@ -64,7 +65,7 @@ fn is_interval(text: &str) -> bool {
     const UNITS: &[&str] = &["second", "minute", "hour", "day", "week", "month", "year"];
     let words: Vec<&str> = text.split_whitespace().collect();
     !words.is_empty()
-        && words.len() % 2 == 0
+        && words.len().is_multiple_of(2)
         && words.chunks(2).all(|pair| match pair {
             [number, unit] => {
                 let unit = unit.to_ascii_lowercase();

@@ -38,7 +38,7 @@ pub(super) fn literal(value: &str, fact: &ColumnFacts) -> Result<String, Fault> 
         "json" | "jsonb" => serde_json::from_str::<serde_json::Value>(value).is_ok(),
         "bytea" => value
             .strip_prefix("\\x")
-            .is_some_and(|hex| hex.len() % 2 == 0 && hex.bytes().all(|b| b.is_ascii_hexdigit())),
+            .is_some_and(|hex| hex.len().is_multiple_of(2) && hex.bytes().all(|b| b.is_ascii_hexdigit())),
         _ if temporal == Kind::TimestampTz => {
             // Without a zone it is meant in UTC.
             let zoned = if literal::is_plain(Kind::TimestampTz, value) { value.to_owned() } else { midnight(value) };
@@ -65,7 +65,7 @@ fn example(kind: Kind) -> &'static str {
         Kind::Time => "10:00:00",
         Kind::TimeTz => "10:00:00+00",
         Kind::Interval => "1 day",
-        Kind::Plain | Kind::Fragile | Kind::Literal | Kind::Null | Kind::Unknown => "0",
+        Kind::Plain | Kind::Fragile | Kind::Opaque | Kind::Literal | Kind::Null | Kind::Unknown => "0",
     }
 }
 

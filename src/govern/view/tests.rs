@@ -9,6 +9,7 @@ fn users() -> Vec<(&'static str, crate::config::User)> {
     vec![("ana", user(&["analyst"], &[("region", "EU")])), ("root", user(&["admin"], &[]))]
 }
 
+#[expect(clippy::result_large_err, reason = "as Snapshot::view")]
 fn view(snapshot: &Snapshot, name: &str) -> Result<Arc<ProductView>, Denial> {
     let product = Arc::clone(snapshot.parts.catalog.iter().next().unwrap());
     snapshot.view(&snapshot.subject(name, None).unwrap(), &product)
