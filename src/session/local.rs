@@ -224,6 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             SessionStatement::Close(name) => self.close_cursors(name.as_deref()).await,
             SessionStatement::Begin(_)
+            | SessionStatement::StartTransaction(_)
             | SessionStatement::Commit { .. }
             | SessionStatement::Rollback { .. }
             | SessionStatement::Savepoint(_)

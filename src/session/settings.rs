@@ -342,6 +342,7 @@ pub(super) fn change(settings: &mut Settings, statement: &SessionStatement) -> R
         }
         SessionStatement::SetCharacteristics(modes) => characteristics(settings, *modes).map(|()| None),
         SessionStatement::Begin(_)
+        | SessionStatement::StartTransaction(_)
         | SessionStatement::Commit { .. }
         | SessionStatement::Rollback { .. }
         | SessionStatement::Savepoint(_)

@@ -109,7 +109,8 @@ impl Transaction {
     /// What a transaction statement comes to now. `None`: it is no transaction statement.
     pub(super) fn step(&self, statement: &SessionStatement) -> Option<Step> {
         Some(match statement {
-            SessionStatement::Begin(modes) => self.begin(*modes),
+            SessionStatement::Begin(modes) => self.begin(*modes, "BEGIN"),
+            SessionStatement::StartTransaction(modes) => self.begin(*modes, "START TRANSACTION"),
             SessionStatement::Commit { chain } => self.end(true, *chain),
             SessionStatement::Rollback { chain } => self.end(false, *chain),
             SessionStatement::Savepoint(name) => {
@@ -137,17 +138,17 @@ impl Transaction {
         })
     }
 
-    fn begin(&self, modes: TransactionModes) -> Step {
+    fn begin(&self, modes: TransactionModes, tag: &'static str) -> Step {
         match self.status {
-            TransactionStatus::Idle => answer("BEGIN", None, Change::Begin(modes)),
+            TransactionStatus::Idle => answer(tag, None, Change::Begin(modes)),
             TransactionStatus::InTransaction => {
                 let warning = warning(sqlstate::ACTIVE_SQL_TRANSACTION, "there is already a transaction in progress");
                 // Postgres lets BEGIN change the modes of the transaction that is open, as SET TRANSACTION does.
                 match self.set_modes(modes) {
                     Step::Answer { change, .. } if modes != TransactionModes::default() => {
-                        answer("BEGIN", Some(warning), change)
+                        answer(tag, Some(warning), change)
                     }
-                    _ => answer("BEGIN", Some(warning), Change::None),
+                    _ => answer(tag, Some(warning), Change::None),
                 }
             }
             TransactionStatus::Failed => Step::Refuse(aborted()),

@@ -23,7 +23,7 @@ pub(super) fn session_statement(phrase: &mut Phrase<'_>) -> Result<Statement, Sq
         }
         "start" => {
             phrase.expect("transaction")?;
-            Session::Begin(modes(phrase, true)?)
+            Session::StartTransaction(modes(phrase, true)?)
         }
         "commit" | "end" => {
             work(phrase);

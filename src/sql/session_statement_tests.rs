@@ -38,7 +38,7 @@ fn transactions() {
             "START TRANSACTION ISOLATION LEVEL REPEATABLE READ READ WRITE NOT DEFERRABLE",
             Session::Begin(modes(Some(Isolation::RepeatableRead), Some(false), Some(false))),
         ),
-        ("START TRANSACTION", Session::Begin(TransactionModes::default())),
+        ("START TRANSACTION", Session::StartTransaction(TransactionModes::default())),
         ("COMMIT", Session::Commit { chain: false }),
         ("END WORK AND NO CHAIN", Session::Commit { chain: false }),
         ("COMMIT TRANSACTION AND CHAIN", Session::Commit { chain: true }),

@@ -145,8 +145,10 @@ pub struct Declare {
 /// What concerns the session alone.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionStatement {
-    /// BEGIN, START TRANSACTION
+    /// BEGIN
     Begin(TransactionModes),
+    /// START TRANSACTION: the same under another command tag
+    StartTransaction(TransactionModes),
     /// COMMIT, END
     Commit { chain: bool },
     /// ROLLBACK, ABORT

@@ -208,7 +208,7 @@ impl Wire {
     pub fn until_ready(&mut self) -> Vec<Frame> {
         let mut frames = Vec::new();
         loop {
-            let frame = self.read().unwrap_or_else(|e| panic!("connection ended after {frames:?}: {e}"));
+            let frame = self.read().unwrap_or_else(|e| panic!("connection ended after {} messages: {e}", frames.len()));
             if frame.tag == b'S' {
                 self.note_parameter(&frame);
             }
@@ -218,6 +218,13 @@ impl Wire {
                 return frames;
             }
         }
+    }
+
+    /// The error among the messages up to ReadyForQuery.
+    pub fn error_until_ready(&mut self) -> BTreeMap<char, String> {
+        let frames = self.until_ready();
+        let error = frames.iter().find(|frame| frame.tag == b'E');
+        error.unwrap_or_else(|| panic!("no error among {} messages", frames.len())).fields()
     }
 
     /// The letters of the messages up to ReadyForQuery, ParameterStatus and notices left out.

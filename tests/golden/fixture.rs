@@ -54,7 +54,6 @@ pub fn parts() -> SnapshotParts {
         facts: facts(),
         warehouses: BTreeMap::from([(warehouse(), WarehouseRules::default())]),
         has_hash_key: true,
-        ..SnapshotParts::default()
     }
 }
 

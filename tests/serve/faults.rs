@@ -53,8 +53,7 @@ fn warehouse_lost(_: &Fixture) {
     let first: Vec<u8> = (0..100).map(|_| wire.read().unwrap().tag).collect();
     assert!(first.contains(&b'D'));
     warehouse.server.kill();
-    let frames = wire.until_ready();
-    let error = frames.iter().find(|frame| frame.tag == b'E').expect("an error").fields();
+    let error = wire.error_until_ready();
     assert!(["08006", "57P01"].contains(&error[&'C'].as_str()), "{error:?}");
 }
 

@@ -77,7 +77,8 @@ fn with_policy(f: &Fixture, change: impl Fn(&str) -> String) -> Proxy {
 }
 
 fn rows_error(f: &Fixture) {
-    let proxy = with_policy(f, |text| text.replace("max_rows = 10000", "max_rows = 10000\non_max_rows = \"error\""));
+    let proxy =
+        with_policy(f, |text| text.replace("max_rows = 10000\n", "max_rows = 10000\non_max_rows = \"error\"\n"));
     let mut wire = proxy.login("analyst");
     for answer in [
         wire.one("SELECT event_id FROM product.events"),
@@ -161,7 +162,7 @@ fn cancel(f: &Fixture) {
     std::thread::sleep(Duration::from_millis(300));
     let start = Instant::now();
     send_cancel(f.proxy.port, wire.key.0, &wire.key.1);
-    let error = wire.until_ready().iter().find(|frame| frame.tag == b'E').expect("an error").fields();
+    let error = wire.error_until_ready();
     assert_eq!(error[&'C'], "57014", "{error:?}");
     assert!(start.elapsed() < Duration::from_secs(5));
     // A cancel that comes late hits nothing.
@@ -190,6 +191,6 @@ fn guessed_key(f: &Fixture) {
     for n in 0..20_u32 {
         send_cancel(f.proxy.port, wire.key.0, &n.to_be_bytes());
     }
-    let error = wire.until_ready().iter().find(|frame| frame.tag == b'E').expect("an error").fields();
+    let error = wire.error_until_ready();
     assert!(error[&'M'].contains("timeout") || format!("{error:?}").contains("1500"), "{error:?}");
 }

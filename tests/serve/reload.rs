@@ -67,7 +67,7 @@ fn broken(f: &Fixture) {
 fn sighup(f: &Fixture) {
     let proxy = own(f);
     let mut wire = proxy.login("analyst");
-    edit(proxy.files.dir(), "policy.toml", |t| t.replace("max_rows = 10000", "max_rows = 17"));
+    edit(proxy.files.dir(), "policy.toml", |t| t.replace("max_rows = 10000\n", "max_rows = 17\n"));
     proxy.signal("HUP");
     eventually("the new limit", || wire.one("SELECT event_id FROM product.events").rows.len() == 17);
 }

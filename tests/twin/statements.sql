@@ -167,11 +167,11 @@ SELECT a = b FROM marketing.campaigns a JOIN marketing.campaigns b USING (campai
 SELECT o IS NULL FROM finance.orders o ORDER BY order_id LIMIT 2;
 SELECT order_id FROM finance.orders ORDER BY order_id FETCH FIRST 5 ROWS ONLY;
 SELECT order_id FROM finance.orders ORDER BY order_id OFFSET 3 ROWS FETCH NEXT 2 ROWS ONLY;
-SELECT order_id FROM finance.orders ORDER BY order_id LIMIT ALL OFFSET 33000;
+SELECT order_id FROM finance.orders ORDER BY order_id LIMIT ALL OFFSET 55000;
 SELECT order_id FROM finance.orders ORDER BY order_id LIMIT 2 + 3;
-SELECT order_id FROM finance.orders ORDER BY order_id LIMIT NULL OFFSET 33000;
+SELECT order_id FROM finance.orders ORDER BY order_id LIMIT NULL OFFSET 55000;
 SELECT order_id FROM finance.orders ORDER BY order_id LIMIT 0;
-SELECT region FROM finance.revenue_daily ORDER BY day FETCH FIRST 2 ROWS WITH TIES;
+SELECT day FROM finance.revenue_daily ORDER BY day FETCH FIRST 2 ROWS WITH TIES;
 SELECT "Campaigns".name FROM marketing.campaigns AS "Campaigns" ORDER BY campaign_id LIMIT 2;
 SELECT NAME, Campaign_ID FROM Marketing.CAMPAIGNS ORDER BY CAMPAIGN_ID LIMIT 2;
 SELECT c.name "the name", c.channel AS "Channel" FROM "marketing"."campaigns" c ORDER BY c.campaign_id LIMIT 2;

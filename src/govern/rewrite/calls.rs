@@ -24,12 +24,6 @@ pub(super) enum Called {
     Answer(Box<Expr>),
 }
 
-/// Whether ANY, SOME and ALL may stand in a place.
-pub(super) enum Quantifier {
-    /// `x LIKE ALL (array)`.
-    Allowed,
-}
-
 /// Names that are keywords of Postgres' grammar and no functions, in lower case and without quotes.
 const QUANTIFIERS: [&str; 3] = ["any", "some", "all"];
 
@@ -44,7 +38,7 @@ impl Walker<'_> {
     }
 
     /// A pattern of LIKE, which may be `ALL (array)`.
-    pub(super) fn quantified(&mut self, pattern: &mut Expr, _here: Quantifier) -> Walked {
+    pub(super) fn quantified(&mut self, pattern: &mut Expr) -> Walked {
         if let Expr::Function(function) = pattern
             && let [ObjectNamePart::Identifier(name)] = function.name.0.as_slice()
             && name.quote_style.is_none()
@@ -72,6 +66,12 @@ impl Walker<'_> {
         let rule = functions::lookup(schema.as_deref(), &name, self.input.snapshot);
         if let FunctionRule::Refused { reason, hint } = rule {
             return Err(refused(functions::refusal(schema.as_deref(), &name, reason, hint)));
+        }
+        let quoted = parts.last().is_some_and(|name| name.quote_style.is_some());
+        if quoted && rule == FunctionRule::Grammar {
+            // In quotes it is no keyword: it would be somebody's function of that name.
+            let hint = Some(format!("Write {name} without quotes."));
+            return Err(refused(functions::refusal(None, &name, "in quotes it is no part of the grammar", hint)));
         }
         if name == "normalize" && self.normalize_form(function)? {
             self.needs.functions.insert((Some("pg_catalog".to_owned()), name));

@@ -9,7 +9,6 @@ use crate::sql::resolve::ColumnLookup;
 use crate::sql::with_deep_stack;
 
 use super::Walker;
-use super::calls::Quantifier;
 use super::literals::literal;
 use super::refuse::{Pointing, Walked, absent, construct, foreign};
 
@@ -69,7 +68,7 @@ impl Walker<'_> {
             Expr::Like { negated: _, any: _, expr, pattern, escape_char }
             | Expr::ILike { negated: _, any: _, expr, pattern, escape_char } => {
                 self.expr(expr)?;
-                self.quantified(pattern, Quantifier::Allowed)?;
+                self.quantified(pattern)?;
                 self.optional(escape_char.as_deref_mut())
             }
             Expr::SimilarTo { negated: _, expr, pattern, escape_char } => {

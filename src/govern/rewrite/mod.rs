@@ -11,6 +11,7 @@ mod expr;
 mod from;
 mod grouping;
 mod literals;
+mod ordering;
 mod query;
 mod refuse;
 mod relations;
@@ -67,7 +68,6 @@ impl<'a> Walker<'a> {
         }
     }
     /// Where a node begins in the client's text.
-    #[expect(clippy::unused_self, reason = "reads as the walk's own question, like everything around it")]
     fn place(&self, span: Span) -> Option<usize> {
         refuse::place(span)
     }

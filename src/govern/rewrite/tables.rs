@@ -170,6 +170,9 @@ fn function_entry(
         Columns::named([*column])
     } else if name == "unnest" {
         unnested(function, &own)
+    } else if !in_pg_catalog(function) {
+        // A function of the warehouse: what it returns is not known here.
+        Columns { complete: false, ..Columns::named([own.as_str()]) }
     } else {
         Columns::named([own.as_str()])
     };
@@ -184,6 +187,15 @@ fn function_entry(
 fn unnested(function: &Function, own: &str) -> Columns {
     let width = width(function);
     if width > 1 { Columns::named((0..width).map(|_| "unnest")) } else { Columns::named([own]) }
+}
+
+/// Whether the call, which is written with its schema by now, is one of the system's own functions.
+fn in_pg_catalog(function: &Function) -> bool {
+    match function.name.0.as_slice() {
+        [_] => true,
+        [ObjectNamePart::Identifier(schema), ..] => ident(schema) == "pg_catalog",
+        _ => false,
+    }
 }
 
 /// How many arguments a call has.
