@@ -62,6 +62,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         if !name.is_empty() && self.statements.contains_key(name) {
             return Err(statement_exists(name).into());
         }
+        if name.is_empty() {
+            // As in Postgres, also when what takes its place turns out to be wrong.
+            self.statements.remove("");
+        }
         let types = parse.types.to_vec();
         let decided = match self.decide(parse.sql, &types) {
             Ok(decided) => decided,
@@ -75,9 +79,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         };
         if decided.len() > 1 {
             return Err(several().into());
-        }
-        if name.is_empty() {
-            self.statements.remove("");
         }
         let text: Arc<str> = Arc::from(parse.sql);
         let prepared = Arc::new(Prepared { text, types, by_sql: false, decided, epoch: self.epoch });
@@ -233,6 +234,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None });
             }
             None => {
+                self.settle().await?;
+                if self.skipping {
+                    return Ok(());
+                }
+                if self.transaction.has_failed() && !ends_transaction(&prepared) {
+                    return Err(aborted().into());
+                }
                 if bind.rest.parameter_count() > 0 {
                     return Err(too_many_parameters(bind).into());
                 }

@@ -27,7 +27,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// Takes a Query.
     pub(super) async fn query(&mut self, text: &str) -> Result<(), End> {
         self.settle().await?;
+        if self.skipping {
+            return Ok(());
+        }
         self.begin_message()?;
+        // As in Postgres, a Query forgets the unnamed statement.
+        self.statements.remove("");
         let decided = match self.decide(text, &[]) {
             Ok(decided) => decided,
             Err(rejection) => {
