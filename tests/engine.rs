@@ -99,7 +99,8 @@ fn permit_of(decision: &Decision) -> Option<&Permit> {
         Decision::Allow(Plan::Upstream(permit) | Plan::Prepare { permit, .. } | Plan::Declare { permit, .. }) => {
             Some(permit)
         }
-        Decision::Allow(Plan::Empty | Plan::Execute { .. } | Plan::Session(_)) | Decision::Deny(_) => None,
+        Decision::Allow(Plan::Empty | Plan::Execute { .. } | Plan::Session(_) | Plan::Signal(_))
+        | Decision::Deny(_) => None,
     }
 }
 

@@ -119,6 +119,7 @@ fn answer(snapshot: &Snapshot, directive: &Directive, parsed: &Parsed) -> String
         Decision::Deny(denial) => denied(&denial),
         Decision::Allow(Plan::Empty) => "empty".to_owned(),
         Decision::Allow(Plan::Session(session)) => format!("session {session:?}"),
+        Decision::Allow(Plan::Signal(signal)) => format!("signal {signal:?}"),
         Decision::Allow(Plan::Execute { name, arguments }) => {
             format!("execute {name} with {}", arguments.iter().map(|a| format!("({a})")).collect::<Vec<_>>().join(" "))
         }

@@ -11,7 +11,7 @@ pub fn string(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(plain) = rest.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\' || b == 0x7f) {
+    while let Some(plain) = first_special(rest) {
         let (before, after) = rest.split_at(plain);
         out.extend_from_slice(before);
         let Some((&byte, after)) = after.split_first() else { break };
@@ -33,6 +33,20 @@ pub fn string(out: &mut Vec<u8>, text: &str) {
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Where the first byte is that cannot stand in a JSON string as it is.
+fn first_special(bytes: &[u8]) -> Option<usize> {
+    let special = |b: u8| b < 0x20 || b == b'"' || b == b'\\' || b == 0x7f;
+    // Whole chunks without an early exit: the compiler looks at many bytes at once.
+    let mut offset = 0;
+    for chunk in bytes.chunks(32) {
+        if chunk.iter().fold(false, |found, &b| found | special(b)) {
+            return chunk.iter().position(|&b| special(b)).map(|at| offset + at);
+        }
+        offset += chunk.len();
+    }
+    None
 }
 
 /// Appends a whole number.

@@ -16,7 +16,7 @@ use crate::govern::facts::Facts;
 use crate::reload::candidate;
 use crate::sources::{self, Sources};
 
-use super::check_warehouse::{self, WarehouseCheck};
+use super::check_warehouse::{self, Finding, Gravity, WarehouseCheck};
 use super::offline;
 
 /// How a command prints data.
@@ -109,10 +109,8 @@ impl Report {
         findings.iter_mut().for_each(|f| f.file = from_here(&f.file, &here));
         match format {
             Format::Text => {
-                if let Some(warehouse) = &self.warehouse {
-                    check_warehouse::print(warehouse, false, false, out)?;
-                }
-                print_text(&findings, self.summary.filter(|_| !failed), out)?;
+                let warehouse = self.warehouse.map(|warehouse| warehouse.findings).unwrap_or_default();
+                print_text(&findings, &warehouse, self.summary.filter(|_| !failed), out)?;
             }
             Format::Json => {
                 let warehouse = self.warehouse.as_ref();
@@ -178,12 +176,22 @@ pub async fn run(args: &CheckArgs) -> ExitCode {
     printed.unwrap_or(ExitCode::FAILURE)
 }
 
-fn print_text(findings: &[Diagnostic], summary: Option<Summary>, out: &mut impl Write) -> io::Result<()> {
+fn print_text(
+    findings: &[Diagnostic],
+    warehouse: &[Finding],
+    summary: Option<Summary>,
+    out: &mut impl Write,
+) -> io::Result<()> {
     for finding in findings {
         writeln!(out, "{finding}\n")?;
     }
-    let count = |level| findings.iter().filter(|f| f.level == level).count();
-    let (errors, warnings) = (count(Level::Error), count(Level::Warning));
+    for finding in warehouse {
+        writeln!(out, "{finding}\n")?;
+    }
+    let count = |level, gravity| {
+        findings.iter().filter(|f| f.level == level).count() + warehouse.iter().filter(|f| f.level == gravity).count()
+    };
+    let (errors, warnings) = (count(Level::Error, Gravity::Error), count(Level::Warning, Gravity::Warning));
     let warned = match warnings {
         0 => String::new(),
         1 => " (1 warning)".to_owned(),

@@ -163,6 +163,7 @@ impl<'a> Question<'a> {
             Decision::Allow(plan) => match plan {
                 Plan::Empty => plain("there is nothing to run"),
                 Plan::Session(_) => plain("it concerns the session alone and reads nothing"),
+                Plan::Signal(_) => plain("it reaches the user's own sessions alone"),
                 Plan::Execute { name, .. } => {
                     plain(&format!("it runs the prepared statement \"{name}\", which was decided when it was prepared"))
                 }

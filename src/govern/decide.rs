@@ -13,6 +13,7 @@ use super::permit::{Denial, Permit, PermitKind};
 use super::prepare::Draft;
 use super::rewrite::{self, Walked, denial, refused};
 use super::settings;
+use super::signal::Signal;
 use super::snapshot::Snapshot;
 use super::subject::Subject;
 use super::types;
@@ -80,14 +81,28 @@ pub enum Plan {
     Declare { name: String, hold: bool, permit: Arc<Permit> },
     /// Something that concerns the session alone.
     Session(SessionStatement),
+    /// Cancel or end one of the user's own sessions.
+    Signal(Signal),
 }
 
 impl Decision {
+    /// What may be sent, if something may.
+    pub fn permit(&self) -> Option<&Arc<Permit>> {
+        match self {
+            Self::Allow(Plan::Upstream(permit) | Plan::Prepare { permit, .. } | Plan::Declare { permit, .. }) => {
+                Some(permit)
+            }
+            Self::Allow(Plan::Empty | Plan::Execute { .. } | Plan::Session(_) | Plan::Signal(_)) | Self::Deny(_) => {
+                None
+            }
+        }
+    }
+
     /// Whether it may be kept for the same text and surroundings: nothing of the session went into it.
     pub fn cacheable(&self) -> bool {
         match self {
             Self::Deny(denial) => denial.reason != "setting",
-            Self::Allow(Plan::Empty | Plan::Session(_)) => true,
+            Self::Allow(Plan::Empty | Plan::Session(_) | Plan::Signal(_)) => true,
             Self::Allow(Plan::Execute { .. }) => false,
             Self::Allow(Plan::Upstream(permit) | Plan::Prepare { permit, .. } | Plan::Declare { permit, .. }) => {
                 permit.cacheable
@@ -108,6 +123,9 @@ pub fn decide(input: &DecideInput<'_>) -> Decision {
 fn plan(input: &DecideInput<'_>) -> Walked<Plan> {
     for oid in input.param_types {
         types::check_oid(*oid, input.snapshot, input.warehouse).map_err(refused)?;
+    }
+    if let Some(signal) = Signal::of(&input.parsed.statement) {
+        return Ok(Plan::Signal(signal));
     }
     match &input.parsed.statement {
         Statement::Empty => Ok(Plan::Empty),

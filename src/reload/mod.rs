@@ -38,6 +38,9 @@ const ASK: Duration = Duration::from_secs(60);
 /// … and how often one is asked that did not answer.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
+/// What is left of a former pool is closed this long after nobody can wait in it any more.
+const RETIREMENT: Duration = Duration::from_secs(5);
+
 /// The pools of all warehouses.
 pub type Pools = BTreeMap<WarehouseName, Pool>;
 
@@ -217,7 +220,7 @@ impl Reloader {
                 && self.sources.server.hash_key == sources.server.hash_key
                 && pools.contains_key(name);
             if !goes_on {
-                pool.close();
+                retire(pool.clone());
             }
         }
         drop(pools);
@@ -319,6 +322,14 @@ impl Reloader {
             tracing::error!(%error, "what serves cannot be kept for the next start");
         }
     }
+}
+
+/// Sessions go over to the new pool with their next message. What waits in the former one may go on.
+fn retire(pool: Pool) {
+    tokio::spawn(async move {
+        tokio::time::sleep(pool.acquire_timeout() + RETIREMENT).await;
+        pool.close();
+    });
 }
 
 fn errors(findings: &Diagnostics) -> usize {

@@ -14,12 +14,12 @@ use crate::govern::decide::{Decision, Plan};
 use crate::govern::permit::Permit;
 use crate::sql::statement::SessionStatement;
 use crate::upstream::{Connection, StatementName};
-use crate::wire::backend;
+use crate::wire::backend::{self, Field};
 use crate::wire::frontend::{Bind, Execute, Parse, Target};
 
 use super::drive::Trouble;
 use super::exchange::{Description, Expect, Made, Run, Way, is_guarded};
-use super::local::{changed, columns, no_statement, statement_exists};
+use super::local::{boolean, changed, columns, no_statement, statement_exists};
 use super::portals::{Portal, Prepared};
 use super::records::Pending;
 use super::transaction::aborted;
@@ -277,7 +277,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     }
 
     async fn describe_portal(&mut self, name: &str) -> Result<(), Trouble> {
-        let Some(portal) = self.portals.get(name) else { return Err(no_portal(name).into()) };
+        let Some(portal) = self.portals.get(name) else { return self.describe_cursor(name) };
         let (prepared, binary) = (Arc::clone(&portal.prepared), portal.binary);
         match prepared.permit() {
             Some(permit) => {
@@ -287,6 +287,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             None => self.describe_locally(&prepared, false, binary).await,
         }
+    }
+
+    /// A cursor of SQL is a portal too.
+    fn describe_cursor(&mut self, name: &str) -> Result<(), Trouble> {
+        let permit = self.cursors.get(name).and_then(|cursor| cursor.prepared.permit().map(Arc::clone));
+        let Some(permit) = permit else { return Err(no_portal(name).into()) };
+        self.enqueue(|connection| connection.describe_portal(name))?;
+        self.expect_description(&permit, false);
+        Ok(())
+    }
+
+    /// An Execute of a cursor of SQL.
+    async fn execute_cursor(&mut self, name: &str, max_rows: u32) -> Result<(), Trouble> {
+        let permit = self.current_cursor(name).await?;
+        let Some(cursor) = self.cursors.get(name) else { return Err(no_portal(name).into()) };
+        let (prepared, sent) = (Arc::clone(&cursor.prepared), cursor.sent);
+        self.checkout(&permit).await?;
+        self.enqueue(|connection| connection.execute(name, i32::try_from(max_rows).unwrap_or(i32::MAX)))?;
+        let run = Run::new(Way::Cursor(name.to_owned()), permit, false, sent, self.taken);
+        let place = self.exchange.push(Expect::Run(Box::new(run)));
+        self.pending.push(Pending { place, prepared, parse: false });
+        Ok(())
     }
 
     fn expect_description(&mut self, permit: &Permit, parameters: bool) {
@@ -341,6 +363,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     false => backend::row_description(&mut self.outbox, &fields),
                 }
             }
+            Some(Plan::Signal(signal)) => {
+                let field = Field { format: i16::from(binary), ..boolean(&signal.column) };
+                backend::row_description(&mut self.outbox, &[field]);
+            }
             _ => backend::no_data(&mut self.outbox),
         }
         Ok(())
@@ -356,7 +382,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     async fn try_execute(&mut self, execute: &Execute<'_>) -> Result<(), Trouble> {
         let name = execute.portal;
         self.check_open_portal(name).await?;
-        let Some(portal) = self.portals.get(name) else { return Err(no_portal(name).into()) };
+        let Some(portal) = self.portals.get(name) else {
+            return match self.cursors.contains_key(name) {
+                true => self.execute_cursor(name, execute.max_rows).await,
+                false => Err(no_portal(name).into()),
+            };
+        };
         let (prepared, sent, ended) = (Arc::clone(&portal.prepared), portal.sent, portal.ended);
         if let Some(Plan::Declare { .. }) = prepared.plan()
             && let Some(decided) = prepared.decided.first()
@@ -425,7 +456,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     }
 
     /// An open portal of before a reload goes on only if it would be allowed in the same way now.
-    async fn check_open_portal(&mut self, name: &str) -> Result<(), Trouble> {
+    pub(super) async fn check_open_portal(&mut self, name: &str) -> Result<(), Trouble> {
         let Some(portal) = self.portals.get(name) else { return Ok(()) };
         let prepared = Arc::clone(&portal.prepared);
         let Some(before) = prepared.permit().filter(|_| prepared.epoch != self.epoch) else { return Ok(()) };
@@ -460,7 +491,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.statements.remove(name);
             }
             Target::Portal(name) => {
-                if self.portals.remove(name).is_some_and(|portal| portal.on_lease) && self.lease.is_some() {
+                let portal = self.portals.remove(name).is_some_and(|portal| portal.on_lease);
+                let cursor = self.cursors.remove(name).is_some();
+                if (portal || cursor) && self.lease.is_some() {
                     let closed = self.enqueue(|connection| connection.close_portal(name));
                     if closed.is_ok() {
                         self.exchange.push(Expect::One { made: Made::Nothing, guarded: true, ticket: None });

@@ -11,6 +11,7 @@ use crate::govern::cache::{Decided, DecidedText};
 use crate::govern::decide::{Decision, Plan};
 use crate::govern::permit::{Permit, PermitKind};
 use crate::govern::settings as rules;
+use crate::govern::signal::Signal;
 use crate::sql::statement::{Discard, SessionStatement};
 use crate::upstream::{Control, UpstreamError};
 use crate::wire::BindRest;
@@ -68,8 +69,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             Plan::Execute { name, arguments } => self.execute_by_name(text, decided, name, arguments, &form).await,
             Plan::Session(fetch @ SessionStatement::Fetch { .. }) => self.fetch(text, decided, fetch, &form).await,
             Plan::Session(statement) => self.session_statement(text, decided, statement, &form).await,
+            Plan::Signal(signal) => self.signal(text, decided, signal, &form).await,
             Plan::Empty | Plan::Upstream(_) | Plan::Declare { .. } => Ok(()),
         }
+    }
+
+    /// `pg_cancel_backend`, `pg_terminate_backend`
+    async fn signal(&mut self, text: &str, decided: &Decided, signal: &Signal, form: &Form) -> Result<(), Trouble> {
+        self.check_not_failed(text).await?;
+        let ticket = self.record(text, decided).await?;
+        let user = &self.surroundings.subject.user;
+        let reached = if signal.terminate {
+            self.registry.terminate_by_pid(signal.pid, user)
+        } else {
+            self.registry.cancel_by_pid(signal.pid, user)
+        };
+        let binary = matches!(form, Form::Extended { formats } if matches!(**formats, [_, _, _, 1, ..]));
+        let rows: &[&[u8]] = match (reached, signal.listed) {
+            (true, _) if binary => &[&[1]],
+            (true, _) => &[b"t"],
+            (false, false) if binary => &[&[0]],
+            (false, false) => &[b"f"],
+            (false, true) => &[],
+        };
+        if matches!(form, Form::Simple { .. }) {
+            backend::row_description(&mut self.outbox, &[boolean(&signal.column)]);
+        }
+        for row in rows {
+            backend::data_row(&mut self.outbox, &[Some(row)]);
+        }
+        backend::command_complete(&mut self.outbox, &format!("SELECT {}", rows.len()));
+        settle_ticket(ticket, rows.len() as u64, None);
+        Ok(())
     }
 
     async fn session_statement(
@@ -88,8 +119,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
         let ticket = self.record(text, decided).await?;
         let answered = match self.transaction.step(statement) {
-            Some(step) => self.take_step(step).await,
-            None => self.answer_of(text, statement).await,
+            Some(step) => self.take_step(&decided.parsed.text, step).await,
+            None => self.answer_of(&decided.parsed.text, statement).await,
         };
         match answered {
             Ok(answer) => {
@@ -101,7 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
     }
 
-    async fn take_step(&mut self, step: Step) -> Result<Answer, Trouble> {
+    async fn take_step(&mut self, text: &str, step: Step) -> Result<Answer, Trouble> {
         match step {
             Step::Refuse(error) => Err(error.into()),
             Step::Answer { tag, warning, change } => {
@@ -109,7 +140,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     backend::notice(&mut self.outbox, &warning);
                 }
                 self.take_change(&change);
-                Ok(Answer::tag(tag))
+                let started = tag == "BEGIN" && verb(text) == "START";
+                Ok(Answer::tag(if started { "START TRANSACTION" } else { tag }))
             }
             Step::Send { control, mut change } => {
                 let told = match self.control(&control, None).await {
@@ -146,7 +178,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     }
 
     async fn answer_of(&mut self, text: &str, statement: &SessionStatement) -> Result<Answer, Trouble> {
-        let verb = || text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
         match statement {
             SessionStatement::Set { local, .. } | SessionStatement::Reset { local, .. } => {
                 self.change_settings(statement)?;
@@ -155,13 +186,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     let warning = Notice { sqlstate: sqlstate::NO_ACTIVE_SQL_TRANSACTION, ..warning };
                     backend::notice(&mut self.outbox, &warning);
                 }
-                Ok(Answer::tag(verb()))
+                Ok(Answer::tag(verb(text)))
             }
             SessionStatement::SetCharacteristics(_) | SessionStatement::ResetAll => {
                 self.change_settings(statement)?;
-                Ok(Answer::tag(verb()))
+                Ok(Answer::tag(verb(text)))
             }
-            SessionStatement::ResetAuthorization => Ok(Answer::tag(verb())),
+            SessionStatement::ResetAuthorization => Ok(Answer::tag(verb(text))),
             SessionStatement::Unlisten => Ok(Answer::tag("UNLISTEN")),
             SessionStatement::Show(name) => {
                 let setting = rules::readable(name).map_err(|refusal| Trouble::from(refusal.into_error()))?;
@@ -376,8 +407,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     ) -> Result<(), Trouble> {
         let SessionStatement::Fetch { moving, cursor, direction } = fetch else { return Ok(()) };
         self.check_not_failed(text).await?;
-        let permit = self.current_cursor(cursor).await?;
-        let sent = self.cursors.get(cursor).map_or(0, |cursor| cursor.sent);
+        let (permit, sent, way) = self.fetched(cursor).await?;
         let control = Control::Fetch { moving: *moving, cursor: cursor.clone(), direction: *direction };
         let ticket = self.record_control(text, decided, &permit, &control).await?;
         if let Err(trouble) = self.checkout(&permit).await {
@@ -400,7 +430,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             self.exchange.push(Expect::Nothing);
             self.exchange.push(Expect::Nothing);
         }
-        let run = Run::new(Way::Cursor(cursor.clone()), Arc::clone(&permit), false, sent, self.taken);
+        let run = Run::new(way, Arc::clone(&permit), false, sent, self.taken);
         self.expect_run(run, &permit, ticket, form);
         if let Form::Simple { last } = form {
             self.exchange.push(Expect::Ready { told: *last });
@@ -409,8 +439,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         Ok(())
     }
 
+    /// What FETCH takes from: a cursor, or a portal, which is one too. With how much of it the client has got.
+    async fn fetched(&mut self, name: &str) -> Result<(Arc<Permit>, u64, Way), Trouble> {
+        if !self.cursors.contains_key(name) && self.portals.get(name).is_some_and(|portal| portal.on_lease) {
+            self.check_open_portal(name).await?;
+            if let Some(portal) = self.portals.get(name)
+                && let Some(permit) = portal.prepared.permit()
+            {
+                return Ok((Arc::clone(permit), portal.sent, Way::Portal(name.to_owned())));
+            }
+        }
+        let permit = self.current_cursor(name).await?;
+        let sent = self.cursors.get(name).map_or(0, |cursor| cursor.sent);
+        Ok((permit, sent, Way::Cursor(name.to_owned())))
+    }
+
     /// The permit of a cursor, if it is still what would be decided now.
-    async fn current_cursor(&mut self, name: &str) -> Result<Arc<Permit>, Trouble> {
+    pub(super) async fn current_cursor(&mut self, name: &str) -> Result<Arc<Permit>, Trouble> {
         let Some(cursor) = self.cursors.get(name) else { return Err(no_cursor(name).into()) };
         let prepared = Arc::clone(&cursor.prepared);
         let permit = |prepared: &Prepared| prepared.permit().map(Arc::clone).ok_or_else(|| no_cursor(name));
@@ -466,6 +511,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             Err(Trouble::Refused(error)) => self.refuse_pipeline(error).await,
         }
     }
+}
+
+/// The word that a statement begins with, behind white space and comments.
+fn verb(text: &str) -> String {
+    let mut text = text.trim_start();
+    loop {
+        if let Some(comment) = text.strip_prefix("--") {
+            text = comment.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
+        } else if let Some(comment) = text.strip_prefix("/*") {
+            let (mut depth, mut rest) = (1, comment);
+            while depth > 0 && !rest.is_empty() {
+                let step = match rest.get(..2) {
+                    Some("/*") => {
+                        depth += 1;
+                        2
+                    }
+                    Some("*/") => {
+                        depth -= 1;
+                        2
+                    }
+                    _ => rest.chars().next().map_or(1, char::len_utf8),
+                };
+                rest = rest.get(step..).unwrap_or_default();
+            }
+            text = rest.trim_start();
+        } else {
+            break;
+        }
+    }
+    let word = text.split(|c: char| !c.is_ascii_alphabetic()).next();
+    word.unwrap_or_default().to_ascii_uppercase()
+}
+
+/// A column of type boolean.
+pub(super) fn boolean(name: &str) -> Field<'_> {
+    Field { type_oid: 16, type_size: 1, ..Field::text(name) }
 }
 
 /// The columns that Describe tells of a local statement, if it has some.
@@ -527,4 +608,18 @@ pub(super) fn changed(what: &str, name: &str) -> ClientError {
     )
     .with_detail("It was closed.")
     .with_hint("Run its statement again.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verb_stands_behind_comments() {
+        for text in ["set x = 1", "  SET x = 1", "-- a\n-- set\nset x = 1", "/* a /* reset */ é */ set x", "set"] {
+            assert_eq!(verb(text), "SET", "{text}");
+        }
+        assert_eq!(verb("/* not closed"), "");
+        assert_eq!(verb("-- only"), "");
+    }
 }

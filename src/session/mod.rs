@@ -276,6 +276,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             return Err(gone());
         }
         let subject = snapshot.subject(subject.user.as_str(), subject.authenticated_as.as_ref()).ok_or_else(gone)?;
+        // A warehouse that is configured in another way has another pool.
+        let warehouse = &self.surroundings.warehouse;
+        self.pool = self.shared.pool(warehouse).ok_or_else(|| {
+            let message = format!("the database \"{warehouse}\" is no longer configured");
+            End::Fatal(ClientError::fatal(ErrorKind::Client, sqlstate::INVALID_CATALOG_NAME, message))
+        })?;
         self.surroundings.subject = subject;
         self.snapshot = snapshot;
         self.follow_policy();

@@ -15,7 +15,7 @@ use crate::wire::backend;
 use super::drive::Trouble;
 use super::exchange::{Description, Expect, Run, Way};
 use super::local::{Form, bind_rest};
-use super::portals::{Cursor, Prepared, has_copy_header};
+use super::portals::{Cursor, Prepared};
 use super::records::settle_ticket;
 use super::settings::Simulation;
 use super::{End, Session};
@@ -81,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             Plan::Upstream(permit) => {
                 self.check_not_failed(text).await?;
-                let copy_header = has_copy_header(decided);
+                let copy_header = decided.copy_header;
                 self.send_text(text, decided, permit, copy_header, |connection, permit| connection.query(permit)).await
             }
             Plan::Declare { .. } => {
@@ -90,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.release();
                 Ok(())
             }
-            Plan::Prepare { .. } | Plan::Execute { .. } | Plan::Session(_) => {
+            Plan::Prepare { .. } | Plan::Execute { .. } | Plan::Session(_) | Plan::Signal(_) => {
                 self.answer_locally(text, whole, decided, Form::Simple { last: true }).await?;
                 if self.exchange.is_empty() {
                     self.tell_ready();
@@ -199,7 +199,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     async fn run_script(&mut self, decided: &DecidedText) -> Result<(), Trouble> {
         for one in decided.iter() {
             let Decision::Allow(plan) = &one.decision else { continue };
-            let text = one.parsed.text.as_str();
+            let text = &*one.text;
             match plan {
                 Plan::Empty => {}
                 Plan::Upstream(permit) => {
@@ -210,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     let whole: DecidedText = Arc::new([one.clone()]);
                     self.declare(text, &whole, one, |connection, permit| connection.query(permit), true).await?;
                 }
-                Plan::Prepare { .. } | Plan::Execute { .. } | Plan::Session(_) => {
+                Plan::Prepare { .. } | Plan::Execute { .. } | Plan::Session(_) | Plan::Signal(_) => {
                     let whole: DecidedText = Arc::new([one.clone()]);
                     self.settings.begin_implicit();
                     self.answer_locally(text, &whole, one, Form::Simple { last: false }).await?;
@@ -240,7 +240,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         if let Err(trouble) = enqueued {
             return Err(fail_ticket(ticket, trouble));
         }
-        let mut run = Run::new(Way::Text, Arc::clone(permit), has_copy_header(decided), 0, self.taken);
+        let mut run = Run::new(Way::Text, Arc::clone(permit), decided.copy_header, 0, self.taken);
         run.notices = self.notices_of(permit);
         run.ticket = Some(ticket);
         self.exchange.push(Expect::Nothing);
