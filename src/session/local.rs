@@ -119,8 +119,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
         let ticket = self.record(text, decided).await?;
         let answered = match self.transaction.step(statement) {
-            Some(step) => self.take_step(&decided.parsed.text, step).await,
-            None => self.answer_of(&decided.parsed.text, statement).await,
+            Some(step) => self.take_step(&decided.text, step).await,
+            None => self.answer_of(&decided.text, statement).await,
         };
         match answered {
             Ok(answer) => {
