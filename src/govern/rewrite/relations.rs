@@ -233,8 +233,8 @@ fn system_relation(parts: &[Ident]) -> Box<Denial> {
     let message = format!("permission denied for system relation \"{}\"", dotted(parts));
     let mut denied = denial(sqlstate::INSUFFICIENT_PRIVILEGE, "system_relation", message);
     denied.error.hint = Some(
-        "Browsing the system catalogs is limited here. The data products, their columns and owners are listed by \
-         pgveil's HTTP side: GET /v1/catalog/search."
+        "The system catalogs cannot be browsed through pgveil. Query a data product by its name, DOMAIN.PRODUCT: a name \
+         that does not exist is answered with the nearest one that you may see."
             .to_owned(),
     );
     denied
