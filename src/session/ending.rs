@@ -146,7 +146,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             if self.clock.due().is_none() {
                 self.next_deadline();
             }
-        } else if self.transaction.is_open() {
+        } else if self.transaction.is_open() || self.lease.as_ref().is_some_and(|lease| lease.in_pipeline()) {
+            // A pipeline without its Sync holds a connection as well.
             match self.settings.idle_limit(self.surroundings.subject.limits.idle_in_transaction_timeout) {
                 Some(limit) => self.clock.set(Instant::now() + limit, Deadline::IdleInTransaction(limit)),
                 None => self.clock.clear(),

@@ -16,6 +16,8 @@ use super::error::UpstreamError;
 /// Runs of rows up to this size are appended to what the session is about to send; copying them is cheaper than a write of
 /// their own.
 const SMALL_RUN: usize = 8 * 1024;
+/// Rows up to this size go to the client whole or not at all.
+const HELD_ROW: usize = 8 * 1024;
 /// Up to here `out` grows.
 const FULL_OUT: usize = 16 * 1024;
 
@@ -184,6 +186,9 @@ impl RowRelay {
         while let Some(ahead) = connection.read.get(self.approved..) {
             let header = wire::header(ahead).map_err(|error| UpstreamError::Protocol(error.to_string()))?;
             let Some(header) = header.filter(|header| header.tag == self.tag) else { break };
+            if is_awaited(ahead, header.len) {
+                break;
+            }
             match self.judge(ahead, header.len) {
                 Verdict::Forward { counted } => {
                     self.sent += u64::from(counted);
@@ -226,6 +231,7 @@ impl RowRelay {
                 let length = wire::header(&connection.read).ok().flatten().map_or(0, |header| header.len);
                 Ok(match self.judge(&connection.read, length) {
                     Verdict::Undecided => Ahead::Nothing,
+                    Verdict::Forward { .. } if is_awaited(&connection.read, length) => Ahead::Nothing,
                     Verdict::Withhold | Verdict::Forward { .. } => Ahead::Row,
                 })
             }
@@ -276,6 +282,12 @@ impl RowRelay {
         self.approved -= written - ahead;
         Poll::Ready(Ok(()))
     }
+}
+
+/// Whether the rest of a row is waited for before any of it goes to the client: when the warehouse is lost, the client can be
+/// told so then. Large rows are not held back.
+fn is_awaited(ahead: &[u8], length: usize) -> bool {
+    length > ahead.len() && length <= HELD_ROW
 }
 
 /// What stands at the front of the read buffer.
