@@ -32,8 +32,8 @@ use health::Health;
 
 pub use log::start_log;
 
-/// Trees of the largest allowed statements need deep stacks; what is not touched costs nothing.
-const STACK: usize = 64 << 20;
+/// A worker has the stack that a tree needs, so that none is made for each statement; what is not touched costs nothing.
+const STACK: usize = crate::sql::DEEP_STACK;
 /// How long sessions have to say good-bye after they were cut off.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How often histograms are folded and gauges are brought up to date.

@@ -86,6 +86,18 @@ pub enum Plan {
 }
 
 impl Decision {
+    /// What may be sent, if something may.
+    pub fn permit(&self) -> Option<&Arc<Permit>> {
+        match self {
+            Self::Allow(Plan::Upstream(permit) | Plan::Prepare { permit, .. } | Plan::Declare { permit, .. }) => {
+                Some(permit)
+            }
+            Self::Allow(Plan::Empty | Plan::Execute { .. } | Plan::Session(_) | Plan::Signal(_)) | Self::Deny(_) => {
+                None
+            }
+        }
+    }
+
     /// Whether it may be kept for the same text and surroundings: nothing of the session went into it.
     pub fn cacheable(&self) -> bool {
         match self {

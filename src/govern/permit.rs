@@ -50,10 +50,24 @@ pub struct ProductUse {
 /// The content of a [`Permit`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct PermitBody {
-    /// What kind it is.
-    pub kind: PermitKind,
     /// What is sent: rendered from the checked tree, and proven.
     pub sql: Arc<str>,
+    /// All that it has in common with the permits of statements that differ in literals alone.
+    pub terms: Arc<Terms>,
+}
+
+impl Deref for PermitBody {
+    type Target = Terms;
+    fn deref(&self) -> &Terms {
+        &self.terms
+    }
+}
+
+/// What a [`Permit`] says besides its SQL.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Terms {
+    /// What kind it is.
+    pub kind: PermitKind,
     /// How many rows the client may get; `None`: all.
     pub row_cap: Option<RowCap>,
     /// How long it may run; `None`: for ever.
@@ -104,9 +118,8 @@ impl Permit {
     /// A permit for tests of what comes behind the engine.
     #[cfg(test)]
     pub(crate) fn for_test(kind: PermitKind, sql: &str) -> Self {
-        Self::seal(PermitBody {
+        let terms = Terms {
             kind,
-            sql: Arc::from(sql),
             row_cap: None,
             timeout: None,
             products: Vec::new(),
@@ -119,7 +132,8 @@ impl Permit {
             generation: 1,
             cacheable: true,
             blind: false,
-        })
+        };
+        Self::seal(PermitBody { sql: Arc::from(sql), terms: Arc::new(terms) })
     }
 }
 

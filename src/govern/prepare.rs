@@ -12,7 +12,7 @@ use crate::sql::{fingerprint, prove, redact, render, render_query};
 
 use super::decide::DecideInput;
 use super::functions::{self, FunctionRule};
-use super::permit::{Denial, ExplainShape, Permit, PermitBody, PermitKind, RowCap};
+use super::permit::{Denial, ExplainShape, Permit, PermitBody, PermitKind, RowCap, Terms};
 use super::requirements::Requirements;
 use super::rewrite::{Walked, denial, rewrite_query};
 use super::row_limit;
@@ -70,7 +70,7 @@ impl<'a> Draft<'a> {
             .products
             .iter()
             .flat_map(|need| need.granted.notices.iter().map(|notice| (need.product.id.clone(), notice.clone())));
-        Ok(Arc::new(Permit::seal(PermitBody {
+        let terms = Terms {
             kind,
             row_cap,
             timeout: limits.statement_timeout,
@@ -80,12 +80,12 @@ impl<'a> Draft<'a> {
             notices: notices.collect(),
             fingerprint: fingerprint(&input.parsed.statement),
             redacted_sql: Arc::from(redact(&sql)),
-            sql: Arc::from(sql),
             explain: self.shape,
             generation: input.snapshot.generation(),
             cacheable: !self.needs.session_values,
             blind: !self.needs.literal_values,
-        })))
+        };
+        Ok(Arc::new(Permit::seal(PermitBody { sql: Arc::from(sql), terms: Arc::new(terms) })))
     }
 
     /// Puts the cap into the query.

@@ -9,7 +9,11 @@
 
 use std::sync::Arc;
 
-use super::permit::{Permit, PermitBody};
+use crate::sql::plain_literals;
+
+use super::cache::{Decided, DecidedText};
+use super::decide::{Decision, Plan};
+use super::permit::{Permit, PermitBody, PermitKind};
 
 /// Longer texts are looked up and decided as they are.
 const MAX_TEXT: usize = 4096;
@@ -49,10 +53,12 @@ pub fn shape(text: &str) -> Option<Shape<'_>> {
                 take(text, &mut key, &mut literals, STRING, (copied, start, at))?;
                 copied = at;
             }
-            b'"' => at = bytes.get(at + 1..)?.iter().position(|b| *b == b'"')? + at + 2,
+            b'"' => at = end_of_name(bytes, at)?,
             b'0'..=b'9' => {
                 at = end_of_digits(bytes, at)?;
-                if at - start <= MAX_DIGITS {
+                // Some places write `007` as 7.
+                let plain = byte != b'0' || at - start == 1;
+                if plain && at - start <= MAX_DIGITS {
                     take(text, &mut key, &mut literals, INTEGER, (copied, start, at))?;
                     copied = at;
                 }
@@ -115,6 +121,14 @@ fn end_of_string(bytes: &[u8], start: usize) -> Option<usize> {
     Some(at + 1)
 }
 
+/// Behind the quote that ends a name, or the half of it before a doubled one.
+fn end_of_name(bytes: &[u8], start: usize) -> Option<usize> {
+    let rest = bytes.get(start + 1..)?;
+    let length = rest.iter().position(|b| *b == b'"')?;
+    let plain = rest.get(..length)?.iter().all(|b| *b >= b' ');
+    plain.then_some(start + length + 2)
+}
+
 /// Behind the digits; `None` when they are part of something else (`1e5`, `0x1f`, `1_000`, `1.5`).
 fn end_of_digits(bytes: &[u8], start: usize) -> Option<usize> {
     let digits = bytes.get(start..)?.iter().take_while(|b| b.is_ascii_digit()).count();
@@ -156,8 +170,10 @@ pub fn stand_ins(shape: &Shape<'_>) -> (String, Vec<String>) {
 /// The SQL of a shape's decision, with places for the literals.
 #[derive(Debug)]
 pub struct Template {
-    pieces: Vec<Piece>,
+    pieces: Box<[Piece]>,
     permit: Arc<Permit>,
+    /// How many bytes of a text precede its statement, and how many follow it: white space and a semicolon.
+    around: (usize, usize),
 }
 
 #[derive(Debug)]
@@ -167,24 +183,50 @@ enum Piece {
 }
 
 impl Template {
-    /// From the decision on a text, and the decision on its shape with stand-ins. `None` when the two say anything different,
-    /// or when either looked at a value.
-    pub fn learn(shape: &Shape<'_>, first: &Arc<Permit>, stand_ins: &[String], second: &Permit) -> Option<Self> {
-        if !first.blind || !second.blind || !same_but_for_sql(first, second) {
-            return None;
-        }
-        let template = Self { pieces: cut(&second.sql, stand_ins), permit: Arc::clone(first) };
-        (template.fill(&shape.literals)? == *first.sql).then_some(template)
+    /// Whether the decision on a text may be the first of two that make a template.
+    pub fn may_begin_with(decided: &[Decided]) -> bool {
+        template_of(decided).is_some()
     }
 
-    /// The permit of a text of this shape.
-    pub fn permit(&self, shape: &Shape<'_>) -> Option<Arc<Permit>> {
+    /// From the decision on a text, and the decision on its shape with stand-ins. `None` when the two say anything different,
+    /// or when either looked at a value.
+    pub fn learn(
+        text: &str,
+        shape: &Shape<'_>,
+        first: &[Decided],
+        stand_ins: &[String],
+        second: &[Decided],
+    ) -> Option<Self> {
+        let (decided, permit) = template_of(first)?;
+        let (_, other) = template_of(second)?;
+        // That includes the redacted SQL: what is left of both when the literals are taken out.
+        if permit.terms != other.terms {
+            return None;
+        }
+        let before = text.find(&*decided.text)?;
+        let after = text.len().checked_sub(before + decided.text.len())?;
+        let pieces = cut(&other.sql, stand_ins)?.into();
+        let template = Self { pieces, permit: Arc::clone(permit), around: (before, after) };
+        (template.fill(&shape.literals)? == *permit.sql).then_some(template)
+    }
+
+    /// The decision on a text of this shape.
+    pub fn decided(&self, text: &str, shape: &Shape<'_>) -> Option<DecidedText> {
+        let (before, after) = self.around;
+        let own = Arc::from(text.get(before..text.len().checked_sub(after)?)?);
         let sql = Arc::from(self.fill(&shape.literals)?);
-        Some(Arc::new(Permit::seal(PermitBody { sql, ..(**self.permit).clone() })))
+        let permit = Arc::new(Permit::seal(PermitBody { sql, terms: Arc::clone(&self.permit.terms) }));
+        Some(Arc::new([Decided::of_permit(own, permit)]))
+    }
+
+    /// About how many bytes it takes.
+    pub fn size(&self) -> usize {
+        self.permit.sql.len() * 2 + self.pieces.len() * size_of::<Piece>() + 1_024
     }
 
     fn fill(&self, literals: &[&str]) -> Option<String> {
-        let mut sql = String::with_capacity(self.permit.sql.len() + 64);
+        let literals_length: usize = literals.iter().map(|literal| literal.len()).sum();
+        let mut sql = String::with_capacity(self.permit.sql.len() + literals_length);
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => sql.push_str(text),
@@ -195,24 +237,38 @@ impl Template {
     }
 }
 
-fn same_but_for_sql(first: &Permit, second: &Permit) -> bool {
-    let body =
-        PermitBody { sql: Arc::clone(&first.sql), redacted_sql: Arc::clone(&first.redacted_sql), ..(**second).clone() };
-    body == **first
+/// One query, allowed without a look at its literals' values or at the session.
+fn template_of(decided: &[Decided]) -> Option<(&Decided, &Arc<Permit>)> {
+    match decided {
+        [one] => match &one.decision {
+            Decision::Allow(Plan::Upstream(permit))
+                if permit.blind && permit.cacheable && permit.kind == PermitKind::Query =>
+            {
+                Some((one, permit))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
-fn cut(sql: &str, stand_ins: &[String]) -> Vec<Piece> {
+/// Takes the stand-ins out of the SQL. `None` unless each of them is there, and nowhere but as a literal of its own.
+fn cut(sql: &str, stand_ins: &[String]) -> Option<Vec<Piece>> {
     let mut pieces = Vec::new();
-    let mut rest = sql;
-    loop {
-        let next = stand_ins.iter().enumerate().filter_map(|(n, s)| Some((rest.find(s.as_str())?, n, s))).min();
-        let Some((at, n, stand_in)) = next else { break };
-        pieces.push(Piece::Text(rest.get(..at).unwrap_or_default().into()));
+    let mut places = vec![0_usize; stand_ins.len()];
+    let mut end = 0;
+    for literal in plain_literals(sql)? {
+        let written = sql.get(literal.clone())?;
+        let Some(n) = stand_ins.iter().position(|stand_in| stand_in == written) else { continue };
+        pieces.push(Piece::Text(sql.get(end..literal.start)?.into()));
         pieces.push(Piece::Literal(n));
-        rest = rest.get(at + stand_in.len()..).unwrap_or_default();
+        *places.get_mut(n)? += 1;
+        end = literal.end;
     }
-    pieces.push(Piece::Text(rest.into()));
-    pieces
+    pieces.push(Piece::Text(sql.get(end..)?.into()));
+    let whole =
+        |(places, stand_in): (&usize, &String)| *places > 0 && sql.matches(stand_in.as_str()).count() == *places;
+    places.iter().zip(stand_ins).all(whole).then_some(pieces)
 }
 
 #[cfg(test)]
@@ -251,12 +307,14 @@ mod tests {
             "SELECT 1 -- 2",
             "SELECT 1 /* 2 */",
             "SELECT \u{1}",
+            "SELECT \"\u{1}\", 1",
             "SELECT 1 \u{2}",
             "SELECT a",
         ] {
             assert_eq!(key(text), None, "{text}");
         }
         assert_eq!(key("SELECT 1, 12345678901").unwrap().1, ["1"], "an integer that may be an int8 stays");
+        assert_eq!(key("SELECT 0, 007").unwrap().1, ["0"]);
     }
 
     #[test]

@@ -182,6 +182,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             match lease.next_frame() {
                 Ok(Some(frame)) => {
+                    if frame.tag == b'E' && self.interrupted.is_none() {
+                        // The warehouse keeps the same limit and may be the first to notice.
+                        self.interrupted = self.clock.overdue().map(timed_out);
+                    }
                     let effect =
                         self.exchange.answer(frame.tag, frame.raw, self.interrupted.as_ref(), &mut self.outbox);
                     match effect {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::govern::cache::{Decided, DecidedText};
 use crate::govern::decide::{Decision, Plan};
 use crate::govern::permit::Permit;
-use crate::sql::statement::Statement;
 
 /// A prepared statement, of the protocol or of SQL's PREPARE: they share their names.
 #[derive(Debug)]
@@ -54,13 +53,8 @@ impl Prepared {
 
     /// Whether a COPY's first message is its header.
     pub(super) fn copy_header(&self) -> bool {
-        self.first().is_some_and(has_copy_header)
+        self.first().is_some_and(|decided| decided.copy_header)
     }
-}
-
-/// Whether a COPY's first message is its header.
-pub(super) fn has_copy_header(decided: &Decided) -> bool {
-    matches!(&decided.parsed.statement, Statement::CopyOut(copy) if copy.options.header)
 }
 
 /// A portal.

@@ -7,11 +7,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::audit::{Outcome, SessionFields, Stamp, StatementRecord, Ticket, Verdict};
 use crate::error::{ClientError, SqlState};
 use crate::govern::cache::Decided;
-use crate::govern::decide::{Decision, Plan};
 use crate::govern::permit::{Denial, Permit};
 use crate::metrics::METRICS;
 use crate::names::ProductId;
-use crate::sql;
 use crate::statement::Rejection;
 use crate::upstream::Control;
 
@@ -52,7 +50,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     /// Records an allowed statement. An error means that it must not run.
     pub(super) async fn record(&self, text: &str, decided: &Decided) -> Result<Ticket, ClientError> {
-        let permit = permit_of(decided);
+        let permit = decided.decision.permit().map(|permit| &**permit);
         self.record_permit(text, decided, permit).await
     }
 
@@ -75,14 +73,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     ) -> Result<Ticket, ClientError> {
         let products: Vec<ProductId> =
             permit.map(|permit| permit.products.iter().map(|product| product.id.clone()).collect()).unwrap_or_default();
-        let own;
-        let fingerprint = match permit {
-            Some(permit) => &permit.fingerprint,
-            None => {
-                own = sql::fingerprint(&decided.parsed.statement);
-                &own
-            }
-        };
+        let fingerprint = permit.map_or_else(|| decided.fingerprint(), |permit| &permit.fingerprint);
         let record = StatementRecord {
             stamp: &self.stamp,
             sql: text,
@@ -112,8 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     /// Records a denial. That it cannot be recorded changes nothing: it does not run either way.
     pub(super) async fn record_denial(&self, text: &str, rejection: &Rejection) {
-        let fingerprint = rejection.statement.as_ref().map(|parsed| sql::fingerprint(&parsed.statement));
-        self.deny(text, fingerprint.as_deref(), &rejection.denial).await;
+        self.deny(text, rejection.fingerprint.as_deref(), &rejection.denial).await;
     }
 
     /// Records that a statement is refused for what the session is in, not for what it asks.
@@ -152,17 +142,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         self.pending = pending;
         self.pending.clear();
         Ok(())
-    }
-}
-
-/// What is sent for it.
-fn permit_of(decided: &Decided) -> Option<&Permit> {
-    match &decided.decision {
-        Decision::Allow(Plan::Upstream(permit) | Plan::Prepare { permit, .. } | Plan::Declare { permit, .. }) => {
-            Some(permit)
-        }
-        Decision::Allow(Plan::Empty | Plan::Execute { .. } | Plan::Session(_) | Plan::Signal(_))
-        | Decision::Deny(_) => None,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::wire::backend;
 use super::drive::Trouble;
 use super::exchange::{Description, Expect, Run, Way};
 use super::local::{Form, bind_rest};
-use super::portals::{Cursor, Prepared, has_copy_header};
+use super::portals::{Cursor, Prepared};
 use super::records::settle_ticket;
 use super::settings::Simulation;
 use super::{End, Session};
@@ -27,7 +27,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// Takes a Query.
     pub(super) async fn query(&mut self, text: &str) -> Result<(), End> {
         self.settle().await?;
+        if self.skipping {
+            return Ok(());
+        }
         self.begin_message()?;
+        // As in Postgres, a Query forgets the unnamed statement.
+        self.statements.remove("");
         let decided = match self.decide(text, &[]) {
             Ok(decided) => decided,
             Err(rejection) => {
@@ -81,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             Plan::Upstream(permit) => {
                 self.check_not_failed(text).await?;
-                let copy_header = has_copy_header(decided);
+                let copy_header = decided.copy_header;
                 self.send_text(text, decided, permit, copy_header, |connection, permit| connection.query(permit)).await
             }
             Plan::Declare { .. } => {
@@ -199,7 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     async fn run_script(&mut self, decided: &DecidedText) -> Result<(), Trouble> {
         for one in decided.iter() {
             let Decision::Allow(plan) = &one.decision else { continue };
-            let text = one.parsed.text.as_str();
+            let text = &*one.text;
             match plan {
                 Plan::Empty => {}
                 Plan::Upstream(permit) => {
@@ -240,7 +245,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         if let Err(trouble) = enqueued {
             return Err(fail_ticket(ticket, trouble));
         }
-        let mut run = Run::new(Way::Text, Arc::clone(permit), has_copy_header(decided), 0, self.taken);
+        let mut run = Run::new(Way::Text, Arc::clone(permit), decided.copy_header, 0, self.taken);
         run.notices = self.notices_of(permit);
         run.ticket = Some(ticket);
         self.exchange.push(Expect::Nothing);

@@ -39,13 +39,13 @@ pub mod statement;
 mod tokens;
 mod wrapped;
 
-pub use deep::with_deep_stack;
+pub use deep::{DEEP_STACK, with_deep_stack};
 pub use fingerprint::fingerprint;
 pub use limits::{SqlError, TextLimits};
 pub use literals::{integer, literal, literal_text};
 pub use names::{exact, ident, output_name};
 pub use parse::{parse, parse_expression};
 pub use proof::{ProofError, prove};
-pub use redact::redact;
+pub use redact::{plain_literals, redact};
 pub use render::{render, render_expr, render_query, render_type};
 pub use sqlparser::ast;

@@ -1,6 +1,6 @@
 //! Literals out of a text, for logs.
 
-use super::lex::{Kind, lex_as_far_as_possible};
+use super::lex::{Kind, Lexeme, lex_as_far_as_possible};
 
 /// The text with every literal replaced: `'…'` for a string, `…` for a number. Comments are dropped, and so is everything
 /// behind a place that cannot be read: what it would mean is not known.
@@ -28,6 +28,13 @@ pub fn redact(text: &str) -> String {
         redacted.push_str(" …");
     }
     redacted
+}
+
+/// Where the text's strings and numbers stand (bytes); `None` when it cannot be read to its end.
+pub fn plain_literals(text: &str) -> Option<Vec<std::ops::Range<usize>>> {
+    let (lexemes, complete) = lex_as_far_as_possible(text);
+    let literal = |lexeme: &&Lexeme| matches!(lexeme.kind, Kind::Text(_) | Kind::Number(_));
+    complete.then(|| lexemes.iter().filter(literal).map(|lexeme| lexeme.start..lexeme.end).collect())
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use std::time::Instant;
 use jiff::civil::Date;
 
 use crate::error::ClientError;
-use crate::govern::cache::{Decided, DecidedText, Surroundings, SurroundingsId};
+use crate::govern::cache::{Decided, DecidedText, Known, Surroundings, SurroundingsId};
 use crate::govern::decide::{DecideInput, Decision, Plan, SearchPath, SessionValues, decide};
 use crate::govern::permit::Denial;
+use crate::govern::shape::{Shape, Template, shape, stand_ins};
 use crate::govern::snapshot::Snapshot;
 use crate::metrics::METRICS;
 use crate::sql::statement::{Parsed, SessionStatement};
@@ -36,8 +37,8 @@ pub struct Asking<'a> {
 /// Why a text is not run at all.
 #[derive(Clone, Debug)]
 pub struct Rejection {
-    /// The statement of the text that is at fault; `None`: the text could not be read.
-    pub statement: Option<Parsed>,
+    /// Of the statement of the text that is at fault; `None`: the text could not be read.
+    pub fingerprint: Option<Box<str>>,
     /// Why.
     pub denial: Denial,
 }
@@ -52,15 +53,14 @@ impl Asking<'_> {
         simulated: impl FnOnce() -> S,
     ) -> Result<DecidedText, Box<Rejection>> {
         let started = Instant::now();
-        let found = self.snapshot.decisions().find(self.id, text, types);
-        let decided = match found {
-            Some(decided) => {
+        let decided = match self.remembered(text, types) {
+            Ok(decided) => {
                 METRICS.cache_hits.increment(1);
                 decided
             }
-            None => {
+            Err(shape) => {
                 METRICS.cache_misses.increment(1);
-                with_deep_stack(|| self.decide_anew(text, types, simulated()))?
+                with_deep_stack(|| self.decide_anew(text, types, shape, simulated()))?
             }
         };
         METRICS.engine.record(started.elapsed());
@@ -71,31 +71,39 @@ impl Asking<'_> {
         }
     }
 
+    /// The decision on this text, or on one that differs from it in literals alone; else its shape, if it has one that may
+    /// be learnt.
+    fn remembered<'t>(&self, text: &'t str, types: &[u32]) -> Result<DecidedText, Option<Learning<'t>>> {
+        let decisions = self.snapshot.decisions();
+        if let Some(decided) = decisions.find(self.id, text, types) {
+            return Ok(decided);
+        }
+        let shape = shape(text).ok_or(None)?;
+        match decisions.known_shape(self.id, &shape.key, types) {
+            Some(Known::Template(template)) => template.decided(text, &shape).ok_or(None),
+            Some(Known::Unfit) => Err(None),
+            Some(Known::Once) => Err(Some(Learning { shape, seen: true })),
+            None => Err(Some(Learning { shape, seen: false })),
+        }
+    }
+
     fn decide_anew<S: Simulated>(
         &self,
         text: &str,
         types: &[u32],
+        learning: Option<Learning<'_>>,
         simulated: S,
     ) -> Result<DecidedText, Box<Rejection>> {
         let parsed = parse(text, &TextLimits::default()).map_err(|error| unreadable(error.into()))?;
         let mut watched = Watched { simulated, asked: Cell::new(false) };
         let mut decided = Vec::with_capacity(parsed.len());
         for parsed in parsed {
-            let decision = decide(&DecideInput {
-                snapshot: self.snapshot,
-                warehouse: &self.surroundings.warehouse,
-                subject: &self.surroundings.subject,
-                search_path: &watched.simulated.search_path(),
-                session: &watched,
-                parsed: &parsed,
-                param_types: types,
-                today: self.surroundings.today,
-            });
+            let decision = self.decide_one(&parsed, types, &watched);
             let stop = matches!(decision, Decision::Deny(_));
             if let Decision::Allow(Plan::Session(statement)) = &decision {
                 watched.simulated.advance(statement);
             }
-            decided.push(Decided { parsed, decision });
+            decided.push(Decided::new(&parsed, decision));
             if stop {
                 break;
             }
@@ -105,10 +113,62 @@ impl Asking<'_> {
         let decided: DecidedText = decided.into();
         let lasting = decided.iter().all(|one| one.decision.cacheable());
         if !moved && lasting && !watched.asked.get() {
-            self.snapshot.decisions().keep(self.id, text, types, Arc::clone(&decided));
+            let learnt = learning.is_some_and(|learning| self.learn(text, types, &learning, &decided, &watched));
+            if !learnt {
+                self.snapshot.decisions().keep(self.id, text, types, Arc::clone(&decided));
+            }
         }
         Ok(decided)
     }
+
+    fn decide_one<S: Simulated>(&self, parsed: &Parsed, types: &[u32], watched: &Watched<S>) -> Decision {
+        decide(&DecideInput {
+            snapshot: self.snapshot,
+            warehouse: &self.surroundings.warehouse,
+            subject: &self.surroundings.subject,
+            search_path: &watched.simulated.search_path(),
+            session: watched,
+            parsed,
+            param_types: types,
+            today: self.surroundings.today,
+        })
+    }
+
+    /// Makes a template of a shape when it is seen for the second time, since most texts come once or always alike. True when
+    /// there is one.
+    fn learn<S: Simulated>(
+        &self,
+        text: &str,
+        types: &[u32],
+        Learning { shape, seen }: &Learning<'_>,
+        first: &[Decided],
+        watched: &Watched<S>,
+    ) -> bool {
+        let known = if !Template::may_begin_with(first) {
+            Known::Unfit
+        } else if *seen {
+            let (other, literals) = stand_ins(shape);
+            let second: Option<Vec<Decided>> = parse(&other, &TextLimits::default()).ok().map(|parsed| {
+                parsed.iter().map(|parsed| Decided::new(parsed, self.decide_one(parsed, types, watched))).collect()
+            });
+            let template = second.and_then(|second| Template::learn(text, shape, first, &literals, &second));
+            template
+                .filter(|_| !watched.asked.get())
+                .map_or(Known::Unfit, |template| Known::Template(Arc::new(template)))
+        } else {
+            Known::Once
+        };
+        let learnt = matches!(known, Known::Template(_));
+        self.snapshot.decisions().keep_shape(self.id, &shape.key, types, known);
+        learnt
+    }
+}
+
+/// A shape of which there is no template yet.
+struct Learning<'t> {
+    shape: Shape<'t>,
+    /// A text of it was decided before.
+    seen: bool,
 }
 
 fn moves(decided: &Decided) -> bool {
@@ -119,7 +179,7 @@ fn denied(decided: &Decided) -> Option<Box<Rejection>> {
     match &decided.decision {
         Decision::Allow(_) => None,
         Decision::Deny(denial) => {
-            Some(Box::new(Rejection { statement: Some(decided.parsed.clone()), denial: denial.clone() }))
+            Some(Box::new(Rejection { fingerprint: Some(decided.fingerprint().into()), denial: denial.clone() }))
         }
     }
 }
@@ -152,7 +212,7 @@ fn moves_the_search_path(statement: &SessionStatement) -> bool {
 
 /// A text that is no statement is refused for that.
 fn unreadable(error: ClientError) -> Box<Rejection> {
-    Box::new(Rejection { statement: None, denial: Denial { error, reason: "syntax", products: Vec::new() } })
+    Box::new(Rejection { fingerprint: None, denial: Denial { error, reason: "syntax", products: Vec::new() } })
 }
 
 /// Notices whether a value of the session was read: such a decision holds for this session and moment alone.

@@ -30,7 +30,7 @@ fn surroundings(user: &str) -> Surroundings {
 
 fn empty_text(text: &str) -> DecidedText {
     let parsed = Parsed { text: text.to_owned(), offset: 0, statement: Statement::Empty, query_text: None };
-    Arc::from([Decided { parsed, decision: Decision::Allow(super::super::decide::Plan::Empty) }])
+    Arc::from([Decided::new(&parsed, Decision::Allow(Plan::Empty))])
 }
 
 #[test]

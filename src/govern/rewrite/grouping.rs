@@ -92,7 +92,7 @@ impl Walker<'_> {
             return Ok(());
         }
         // `GROUP BY 2` names an output column by its number.
-        self.needs.literal_values = true;
+        self.needs.literal_values |= exprs.iter().any(|expr| matches!(expr, Expr::Value(_)));
         let behind_key: BTreeSet<Origin> = self.log.iter().skip(before).copied().collect();
         let mut grouped = BTreeSet::new();
         for expr in exprs.iter_mut() {

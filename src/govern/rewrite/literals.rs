@@ -2,7 +2,7 @@
 
 use crate::govern::{operators, types};
 use crate::sql::ast::{BinaryOperator, DataType, ObjectName, UnaryOperator, Value};
-use crate::sql::ident;
+use crate::sql::{ident, render_type};
 
 use super::Walker;
 use super::columns::identifiers;
@@ -10,8 +10,12 @@ use super::refuse::{Walked, construct, foreign, refused};
 
 impl Walker<'_> {
     /// Checks a type and writes its full name.
-    pub(super) fn data_type(&self, data_type: &mut DataType) -> Walked {
+    pub(super) fn data_type(&mut self, data_type: &mut DataType) -> Walked {
         *data_type = types::qualify(data_type, self.input.snapshot, self.input.warehouse).map_err(refused)?;
+        // The number in `varchar(10)` is no literal of a value: the parser reads it, and may write it in another way.
+        let written = render_type(data_type);
+        let modified = written.as_bytes().windows(2).any(|pair| matches!(pair, [b'(' | b'[', b'0'..=b'9']));
+        self.needs.literal_values |= modified;
         Ok(())
     }
 
