@@ -8,7 +8,6 @@
 )]
 
 #[path = "common/postgres.rs"]
-#[expect(dead_code, reason = "other tests need more of it")]
 mod postgres;
 
 use std::fs;
