@@ -1,5 +1,5 @@
 //! The arrows between the rooms run one way: every `crate::ROOM` of the sources is read and held against the order.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,14 +1,7 @@
 //! The commands as a person at a shell meets them.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "common/postgres.rs"]
-#[expect(dead_code, reason = "other tests need more of it")]
 mod postgres;
 
 use std::fs;

@@ -114,13 +114,19 @@ pub fn log_findings(findings: &Diagnostics) {
     not_yet.dedup();
     for finding in findings.clone().sorted() {
         match finding.level {
-            Level::Error => tracing::error!("{finding}"),
+            Level::Error => tracing::error!("{}", told(&finding)),
             Level::Warning if finding.not_yet_in_force().is_some() => {}
-            Level::Warning => tracing::warn!("{finding}"),
+            Level::Warning => tracing::warn!("{}", told(&finding)),
         }
     }
     if !not_yet.is_empty() {
         let keys = not_yet.join(", ");
         tracing::warn!("accepted, but not yet in force in this version: {keys} (pgveil check says where)");
     }
+}
+
+/// A finding without its level, which the log has itself.
+fn told(finding: &Diagnostic) -> String {
+    let text = finding.to_string();
+    text.split_once(": ").map_or(text.clone(), |(_, rest)| rest.to_owned())
 }
