@@ -36,7 +36,7 @@ fn transactions() {
         ),
         (
             "START TRANSACTION ISOLATION LEVEL REPEATABLE READ READ WRITE NOT DEFERRABLE",
-            Session::Begin(modes(Some(Isolation::RepeatableRead), Some(false), Some(false))),
+            Session::StartTransaction(modes(Some(Isolation::RepeatableRead), Some(false), Some(false))),
         ),
         ("START TRANSACTION", Session::StartTransaction(TransactionModes::default())),
         ("COMMIT", Session::Commit { chain: false }),
