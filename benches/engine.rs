@@ -8,7 +8,7 @@ mod fixture;
 use std::fmt::Write;
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use fixture::FixedSession;
 use pgveil::govern::cache::{Decided, Surroundings};
 use pgveil::govern::decide::SearchPath;
@@ -98,12 +98,11 @@ fn engine(c: &mut Criterion) {
 }
 
 /// On a thread that has the stack of a worker.
-fn with_a_workers_stack(c: &mut Criterion) {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(DEEP_STACK).spawn_scoped(scope, || engine(c)).unwrap();
-        thread.join().unwrap();
-    });
+fn main() {
+    let bench = || {
+        let mut criterion = Criterion::default().configure_from_args();
+        engine(&mut criterion);
+        criterion.final_summary();
+    };
+    std::thread::Builder::new().stack_size(DEEP_STACK).spawn(bench).unwrap().join().unwrap();
 }
-
-criterion_group!(benches, with_a_workers_stack);
-criterion_main!(benches);
