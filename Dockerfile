@@ -6,6 +6,8 @@ COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY config config
 COPY benches benches
+# Cargo.toml names tests by their paths.
+COPY tests tests
 RUN cargo build --release --locked --bin pgveil && strip target/release/pgveil
 
 # Run: the binary alone, as nobody in particular.

@@ -12,7 +12,7 @@ demo:
 	@.ci/install demo
 	@echo "Building pgveil (a few minutes the first time) …"
 	@cargo build --release --bin pgveil $$(.ci/features)
-	@exec target/release/pgveil demo $(DEMO_ARGS)
+	@exec "$${CARGO_TARGET_DIR:-target}/release/pgveil" demo $(DEMO_ARGS)
 
 lint:
 	cargo fmt --check

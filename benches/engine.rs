@@ -99,10 +99,10 @@ fn engine(c: &mut Criterion) {
 
 /// On a thread that has the stack of a worker.
 fn main() {
-    let bench = || {
+    let run = || {
         let mut criterion = Criterion::default().configure_from_args();
         engine(&mut criterion);
         criterion.final_summary();
     };
-    std::thread::Builder::new().stack_size(DEEP_STACK).spawn(bench).unwrap().join().unwrap();
+    std::thread::Builder::new().stack_size(DEEP_STACK).spawn(run).unwrap().join().unwrap();
 }

@@ -16,11 +16,26 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | [`names`], [`error`] | names as types; what a client and the author of a file are told |
+//! | [`metrics`] | every metric's name and meaning |
 //! | [`document`] | a TOML reader that keeps the place of everything |
 //! | [`config`], [`catalog`] | TOML: raw -> compiled, all errors at once |
+//! | [`wire`] | frames and messages of both sides |
 //! | [`sources`] | all files of a server, held against each other |
 //! | [`sql`] | parse, classify, resolve, render, prove |
-//! | [`govern`] | requirements, decide, rewrite, masks, filters, permits |
+//! | [`govern`] | snapshot, requirements, decide, rewrite, masks, filters, permits |
+//! | [`auth`] | SCRAM and certificates: who logs in |
+//! | [`upstream`] | the warehouse side: connect, pool, relay, cancel, facts |
+//! | [`audit`] | the chained log: records, files, verification |
+//! | [`state`] | what survives a restart: last good files, warehouse facts |
+//! | [`statement`] | text -> outcome: decide, record, queue |
+//! | [`session`] | one client: start-up, both query protocols, settings, transactions |
+//! | [`http`] | health, metrics, the front page |
+//! | [`reload`] | watch -> build -> validate -> swap, else keep |
+//! | [`demo`] | a private PostgreSQL with the data and the files of a company |
+//! | [`app`] | the composition root: what is opened in which order, signals, drain |
+//! | [`cli`] | one file a command |
+//!
+//! A room imports rooms above it in this table, never one beside or below it; `tests/arrows.rs` says how far each sees.
 
 pub mod app;
 pub mod audit;

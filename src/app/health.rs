@@ -45,10 +45,11 @@ impl Probe for Health {
         }
         let mut warnings = Vec::new();
         if standing.errors > 0 {
-            warnings.push(format!(
-                "the configuration files have {} error(s); what was good before serves",
-                standing.errors
-            ));
+            let errors = match standing.errors {
+                1 => "1 error".to_owned(),
+                n => format!("{n} errors"),
+            };
+            warnings.push(format!("the configuration files have {errors}; what was good before serves"));
         }
         Readiness {
             ready: reasons.is_empty(),

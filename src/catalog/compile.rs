@@ -11,7 +11,7 @@ use super::rules::CatalogRules;
 use crate::document::{
     Document, Environment, Place, Secrecy, SourceFile, Substitution, Unset, Variables, nearest, read_file, toml_files,
 };
-use crate::error::{Diagnostic, Diagnostics, Level};
+use crate::error::{Diagnostic, Diagnostics, Level, NOT_YET};
 use crate::names::{ProductId, RelationName, WarehouseName};
 
 /// Reads and compiles every product file below a directory, with this process' environment.
@@ -83,7 +83,7 @@ pub fn compile(
     }
     for (name, (count, mut first)) in later.into_inner() {
         let files = if count == 1 { "1 place".to_owned() } else { format!("{count} places") };
-        first.message = format!("{name} is accepted, but not yet in force (in {files}, this is the first)");
+        first.message = format!("{name}{NOT_YET} (in {files}, this is the first)");
         findings.push(first);
     }
     if findings.has_errors() { Err(findings) } else { Ok((Catalog::new(valid), findings)) }

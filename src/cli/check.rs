@@ -14,6 +14,7 @@ use crate::document::Unset;
 use crate::error::{Diagnostic, Diagnostics, Level};
 use crate::govern::facts::Facts;
 use crate::reload::candidate;
+use crate::session::tls::ServerTls;
 use crate::sources::{self, Sources};
 
 use super::check_warehouse::{self, Finding, Gravity, WarehouseCheck};
@@ -51,7 +52,20 @@ pub struct CheckArgs {
 pub struct Report {
     findings: Diagnostics,
     summary: Option<Summary>,
+    facts: Option<FactsFrom>,
     warehouse: Option<WarehouseCheck>,
+}
+
+/// What types, keys and relations were checked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FactsFrom {
+    /// Nothing is known of the warehouse's tables.
+    None,
+    /// What pgveil knew when it last served.
+    Stored,
+    /// The warehouse was asked.
+    Warehouse,
 }
 
 /// What was checked.
@@ -114,7 +128,8 @@ impl Report {
             }
             Format::Json => {
                 let warehouse = self.warehouse.as_ref();
-                let document = Json { ok: !failed, checked: self.summary, findings: &findings, warehouse };
+                let (checked, facts) = (self.summary, self.facts);
+                let document = Json { ok: !failed, checked, facts, findings: &findings, warehouse };
                 serde_json::to_writer_pretty(&mut *out, &document).map_err(io::Error::from)?;
                 writeln!(out)?;
             }
@@ -128,6 +143,8 @@ struct Json<'a> {
     ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     checked: Option<Summary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<FactsFrom>,
     findings: &'a [Diagnostic],
     #[serde(skip_serializing_if = "Option::is_none")]
     warehouse: Option<&'a WarehouseCheck>,
@@ -154,11 +171,17 @@ pub async fn run(args: &CheckArgs) -> ExitCode {
     // Who talks to the warehouse needs the secrets.
     let unset = if args.warehouse { Unset::Error } else { Unset::Warning };
     if let Some(sources) = read(&args.config, unset, &mut report) {
+        report.add(certificates(&sources, unset));
         let facts = if args.warehouse {
             candidate::ask(&sources.server, &sources, &Facts::default()).await.0
         } else {
             offline::stored_facts(&sources.server).await
         };
+        report.facts = Some(match (facts.relations.is_empty(), args.warehouse) {
+            (true, _) => FactsFrom::None,
+            (false, true) => FactsFrom::Warehouse,
+            (false, false) => FactsFrom::Stored,
+        });
         match candidate::build(&sources, &facts, 0).await {
             Ok((_, findings)) | Err(findings) => report.add(findings),
         }
@@ -168,12 +191,28 @@ pub async fn run(args: &CheckArgs) -> ExitCode {
     }
     let out = &mut io::stdout().lock();
     let printed = match &report.warehouse {
-        Some(warehouse) if args.grants && !report.findings.has_errors() => {
+        // A warehouse that could not be asked must not look like an account that lacks nothing.
+        Some(warehouse) if args.grants && !report.findings.has_errors() && !warehouse.is_partial() => {
             check_warehouse::print(warehouse, true, args.format == Format::Json, out).map(|()| ExitCode::SUCCESS)
         }
         _ => report.print(args.format, out),
     };
     printed.unwrap_or(ExitCode::FAILURE)
+}
+
+/// Whether the files of TLS are there and can be used. `unset` is `Warning` where the server's own files need not be.
+fn certificates(sources: &Sources, unset: Unset) -> Diagnostics {
+    let mut findings = Diagnostics::default();
+    let http = sources.server.http.as_ref().and_then(|http| http.tls.as_ref());
+    let tables = [("[server.tls]", sources.server.server.tls.as_ref()), ("[http.tls]", http)];
+    for (table, files) in tables.into_iter().filter_map(|(table, files)| Some((table, files?))) {
+        let Err(error) = ServerTls::load(files) else { continue };
+        let finding = Diagnostic::whole_file(&sources.texts.server.path, format!("{table}: {error}"));
+        let absent = [Some(&files.cert), Some(&files.key), files.client_ca.as_ref()].into_iter().flatten();
+        let elsewhere = unset == Unset::Warning && absent.into_iter().any(|file| !file.exists());
+        findings.push(if elsewhere { finding.warning() } else { finding });
+    }
+    findings
 }
 
 fn print_text(

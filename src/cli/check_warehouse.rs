@@ -112,7 +112,14 @@ impl WarehouseCheck {
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(|finding| finding.level == Gravity::Error)
     }
+    /// Whether a warehouse could not be looked at.
+    pub fn is_partial(&self) -> bool {
+        self.findings.iter().any(|finding| finding.code == UNREACHABLE)
+    }
 }
+
+/// The code of a warehouse that could not be looked at.
+const UNREACHABLE: &str = "unreachable";
 
 /// How long one of the questions to a warehouse may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -122,7 +129,7 @@ pub async fn check(warehouses: &BTreeMap<WarehouseName, WarehouseConfig>, catalo
     let mut check = WarehouseCheck::default();
     for (warehouse, config) in warehouses {
         if let Err(unreachable) = check_one(warehouse, config, catalog, &mut check).await {
-            let finding = Finding::new(Gravity::Error, warehouse, "unreachable", unreachable);
+            let finding = Finding::new(Gravity::Error, warehouse, UNREACHABLE, unreachable);
             check.findings.push(finding.hint("nothing of this warehouse was checked; mend the DSN or the warehouse"));
         }
     }

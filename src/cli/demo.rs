@@ -83,12 +83,16 @@ fn start(args: &DemoArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     });
     match loaded {
         Some(loaded) => loaded?,
-        None => return Ok(ExitCode::from(130)),
+        None => {
+            println!("interrupted: stopping the private PostgreSQL and removing its files");
+            return Ok(ExitCode::from(130));
+        }
     }
     let files = DemoFiles::write(&directory.path, args.port, args.http_port, server.port(), &account)?;
     progress("starting pgveil");
     drop(runtime);
-    app::start_log("error", false)?;
+    // Who edits a file wants to read that it serves; what else is usual is no news here.
+    app::start_log("error,pgveil::reload=info,pgveil::reload::candidate=error", false)?;
     app::run(&files.config(), || announce(&files, args.port, args.http_port))?;
     println!("stopping the private PostgreSQL");
     drop(server);

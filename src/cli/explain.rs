@@ -281,7 +281,7 @@ fn print_statement(explained: &Explained, subject: &Subject, out: &mut dyn Write
             writeln!(out, "  fence    OFFSET 0: nothing of the statement is evaluated on hidden rows")?;
         }
         if !product.facts {
-            writeln!(out, "  facts    none are stored: start the server once, or run pgveil check --warehouse")?;
+            writeln!(out, "  facts    none are stored: start the server once")?;
         }
     }
     for limit in &explained.limits {

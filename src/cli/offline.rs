@@ -14,15 +14,15 @@ use crate::state::Store;
 
 use super::explain::{self, ExplainArgs};
 
-/// What was known of the warehouses when pgveil last served. Says so when that is nothing.
+/// What was known of the warehouses when pgveil last served, read without touching the store. Says so when that is nothing.
 pub(super) async fn stored_facts(server: &ServerConfig) -> Facts {
     let stored = match &server.state {
-        // Opening it would create it.
-        StateUrl::Sqlite(path) if path.exists() => match Store::open(path) {
-            Ok(store) => store.facts().await,
+        StateUrl::Sqlite(path) => match Store::peek(path) {
+            Ok(Some(store)) => store.facts().await,
+            Ok(None) => Ok(Facts::default()),
             Err(error) => Err(error),
         },
-        StateUrl::Sqlite(_) | StateUrl::Postgres(_) => Ok(Facts::default()),
+        StateUrl::Postgres(_) => Ok(Facts::default()),
     };
     let facts = stored.unwrap_or_else(|error| {
         eprintln!("pgveil: {error}");
@@ -30,7 +30,8 @@ pub(super) async fn stored_facts(server: &ServerConfig) -> Facts {
     });
     if facts.relations.is_empty() {
         eprintln!(
-            "pgveil: nothing is known of the warehouse's tables, so types are not checked; that is stored when pgveil serves"
+            "pgveil: nothing is known of the warehouse's tables yet, so types are not checked; pgveil serve stores what it \
+             learns, and pgveil check --warehouse asks now"
         );
     }
     facts

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::document::{Document, Examined, Place, Secrecy, SourceFile, Substitution, Table, Text, Value};
-use crate::error::Diagnostics;
+use crate::error::{Diagnostics, NOT_YET};
 use crate::names::{MAX_IDENTIFIER_BYTES, WarehouseName};
 
 use super::dsn;
@@ -125,7 +125,7 @@ fn http_section(mut table: Table<'_>, allow_plaintext: bool) -> HttpConfig {
     let place = listen.as_ref().map(|v| v.place().clone());
     set(&mut section.listen, listen.and_then(Value::text).as_ref().and_then(address));
     set(&mut section.anonymous_read, table.take_later("anonymous_read").and_then(Value::boolean));
-    section.tls = table.take_later("tls").and_then(Value::table).and_then(http_tls_section);
+    section.tls = table.table("tls").and_then(http_tls_section);
     if let Some(place) = place
         && !table.has("tls")
         && !section.listen.ip().is_loopback()
@@ -268,7 +268,7 @@ fn state_section(mut table: Table<'_>) -> Option<StateUrl> {
         if let Err((message, hint)) = dsn::check(&url.value) {
             url.place.error_with_hint(message, hint);
         }
-        url.place.warn("a shared [state] in Postgres is accepted, but not yet in force", None);
+        url.place.warn(format!("a shared [state] in Postgres{NOT_YET}"), None);
         return Some(StateUrl::Postgres(SecretString::new(url.value)));
     }
     url.place.error_with_hint("url is neither sqlite: nor postgres://", "write url = \"sqlite:pgveil.db\"");

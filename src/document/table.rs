@@ -6,6 +6,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::error::NOT_YET;
+
 use super::findings::Finding;
 use super::{Document, Place, Value, nearest};
 
@@ -88,7 +90,7 @@ impl<'d> Table<'d> {
     /// The value of a key that FORMATS has and that nothing reads yet; says so.
     pub fn take_later(&mut self, key: &'static str) -> Option<Value<'d>> {
         let value = self.take(key)?;
-        value.place().warn(format!("{} is accepted, but not yet in force", self.name_of(key)), None);
+        value.place().warn(format!("{}{NOT_YET}", self.name_of(key)), None);
         Some(value)
     }
     /// The table under a key, merged from every document that has it.

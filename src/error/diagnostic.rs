@@ -13,6 +13,9 @@ pub enum Level {
     Warning,
 }
 
+/// How the message ends about a key that this version accepts and does not act on.
+pub const NOT_YET: &str = " is accepted, but not yet in force";
+
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Diagnostic {
@@ -80,6 +83,10 @@ impl Diagnostic {
     pub fn warning(mut self) -> Self {
         self.level = Level::Warning;
         self
+    }
+    /// The key that the finding says is not yet in force, when it says that.
+    pub fn not_yet_in_force(&self) -> Option<&str> {
+        self.message.split_once(NOT_YET).map(|(key, _)| key)
     }
     /// Drops the source line, for a line that may hold a secret.
     #[must_use]

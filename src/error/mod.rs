@@ -4,4 +4,4 @@ mod client;
 mod diagnostic;
 
 pub use client::{ClientError, ErrorKind, Notice, Severity, SqlState, sqlstate};
-pub use diagnostic::{Diagnostic, Diagnostics, Level};
+pub use diagnostic::{Diagnostic, Diagnostics, Level, NOT_YET};

@@ -106,12 +106,27 @@ pub fn places(config: &Path, server: &ServerConfig) -> super::Places {
     places
 }
 
-/// The findings, written out for the log. Each names its file and line itself.
+/// The findings, written out for the log. Each names its file and line itself. Keys that are not yet in force are told in
+/// one line: `pgveil check` says where they stand.
 pub fn log_findings(findings: &Diagnostics) {
+    let mut not_yet: Vec<&str> = findings.iter().filter_map(Diagnostic::not_yet_in_force).collect();
+    not_yet.sort_unstable();
+    not_yet.dedup();
     for finding in findings.clone().sorted() {
         match finding.level {
-            Level::Error => tracing::error!("{finding}"),
-            Level::Warning => tracing::warn!("{finding}"),
+            Level::Error => tracing::error!("{}", told(&finding)),
+            Level::Warning if finding.not_yet_in_force().is_some() => {}
+            Level::Warning => tracing::warn!("{}", told(&finding)),
         }
     }
+    if !not_yet.is_empty() {
+        let keys = not_yet.join(", ");
+        tracing::warn!("accepted, but not yet in force in this version: {keys} (pgveil check says where)");
+    }
+}
+
+/// A finding without its level, which the log has itself.
+fn told(finding: &Diagnostic) -> String {
+    let text = finding.to_string();
+    text.split_once(": ").map_or(text.clone(), |(_, rest)| rest.to_owned())
 }

@@ -47,6 +47,15 @@ impl Clock {
         self.due
     }
 
+    /// The limit of a statement whose time is over, whether or not the timer has said so yet.
+    pub fn overdue(&self) -> Option<Duration> {
+        const GRAIN: Duration = Duration::from_millis(2);
+        match self.due {
+            Some((at, Deadline::Statement(limit))) if at <= Instant::now() + GRAIN => Some(limit),
+            _ => None,
+        }
+    }
+
     /// Ready when the deadline has passed, which is then forgotten.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Deadline> {
         let Some((at, deadline)) = self.due else { return Poll::Pending };

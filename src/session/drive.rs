@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::sync::watch;
 
 use crate::error::{ClientError, ErrorKind, Severity, sqlstate};
 use crate::statement::{Shutdown, duration_text};
@@ -81,15 +82,18 @@ pub(super) async fn until_quiet<S: AsyncRead + AsyncWrite + Unpin + Send>(sessio
 
 async fn until<S: AsyncRead + AsyncWrite + Unpin + Send>(session: &mut Session<S>, until: Until) -> Result<(), End> {
     let registration = Arc::clone(&session.registration);
-    let mut watch = session.shutdown.clone();
+    let mut phase = *session.shutdown.borrow();
     let mut cancelled = pin!(registration.cancelled());
     let mut terminated = pin!(registration.terminated());
-    let mut shutdown = pin!(watch.changed());
-    let mut draining = *session.shutdown.borrow();
+    let mut shutdown = pin!(beyond(session.shutdown.clone(), phase));
     poll_fn(|cx| {
         loop {
             if let Poll::Ready(result) = session.poll_bytes(cx, until) {
                 return Poll::Ready(result);
+            }
+            let idle = until == Until::Message && session.exchange.is_empty() && session.outbox.is_empty();
+            if phase == Shutdown::CutOff || (phase == Shutdown::Draining && idle) {
+                return Poll::Ready(Err(End::Fatal(shutting_down())));
             }
             if cancelled.as_mut().poll(cx).is_ready() {
                 session.interrupt(cancelled_by_user());
@@ -99,13 +103,10 @@ async fn until<S: AsyncRead + AsyncWrite + Unpin + Send>(session: &mut Session<S
             if terminated.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Err(End::Fatal(terminated_by_user())));
             }
-            if draining < Shutdown::CutOff && shutdown.as_mut().poll(cx).is_ready() {
-                draining = *session.shutdown.borrow();
-                let idle = until == Until::Message && session.exchange.is_empty();
-                if idle || draining == Shutdown::CutOff {
-                    return Poll::Ready(Err(End::Fatal(shutting_down())));
-                }
-                return Poll::Ready(Ok(()));
+            if shutdown.as_mut().poll(cx).is_ready() {
+                phase = *session.shutdown.borrow();
+                shutdown.set(beyond(session.shutdown.clone(), phase));
+                continue;
             }
             match session.clock.poll(cx) {
                 Poll::Pending => return Poll::Pending,
@@ -118,6 +119,13 @@ async fn until<S: AsyncRead + AsyncWrite + Unpin + Send>(session: &mut Session<S
         }
     })
     .await
+}
+
+/// Until the shutdown has come further than this phase.
+async fn beyond(mut watch: watch::Receiver<Shutdown>, phase: Shutdown) {
+    if phase == Shutdown::CutOff || watch.wait_for(|now| *now > phase).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
@@ -182,11 +190,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             match lease.next_frame() {
                 Ok(Some(frame)) => {
+                    if frame.tag == b'E' && self.interrupted.is_none() {
+                        // The warehouse keeps the same limit and may be the first to notice.
+                        self.interrupted = self.clock.overdue().map(timed_out);
+                    }
                     let effect =
                         self.exchange.answer(frame.tag, frame.raw, self.interrupted.as_ref(), &mut self.outbox);
                     match effect {
                         Ok(effect) => self.take_effect(effect)?,
                         Err(unexpected) => self.unexpected(unexpected)?,
+                    }
+                    if self.cancelling.is_none() {
+                        self.interrupted = None;
                     }
                 }
                 Ok(None) => match lease.poll_fill(cx) {
@@ -245,10 +260,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// Waits for a place or a connection. Until then the client may cancel or go, and its statement's time runs.
     pub(super) async fn wait_for<T>(&mut self, what: impl Future<Output = T>) -> Result<T, Trouble> {
         let registration = Arc::clone(&self.registration);
-        let mut watch = self.shutdown.clone();
+        let cut_off = async |mut watch: watch::Receiver<Shutdown>| {
+            watch.wait_for(|phase| *phase == Shutdown::CutOff).await.map(drop)
+        };
         let mut cancelled = pin!(registration.cancelled());
         let mut terminated = pin!(registration.terminated());
-        let mut shutdown = pin!(watch.wait_for(|phase| *phase == Shutdown::CutOff));
+        let mut shutdown = pin!(cut_off(self.shutdown.clone()));
         let mut what = pin!(what);
         poll_fn(|cx| {
             if let Poll::Ready(result) = what.as_mut().poll(cx) {

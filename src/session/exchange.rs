@@ -604,3 +604,6 @@ fn over_cap(cap: &RowCap) -> ClientError {
 /// The warehouse has sent what does not fit what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unexpected(pub &'static str);
+
+#[cfg(test)]
+mod tests;

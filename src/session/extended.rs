@@ -62,6 +62,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         if !name.is_empty() && self.statements.contains_key(name) {
             return Err(statement_exists(name).into());
         }
+        if name.is_empty() {
+            // As in Postgres, also when what takes its place turns out to be wrong.
+            self.statements.remove("");
+        }
         let types = parse.types.to_vec();
         let decided = match self.decide(parse.sql, &types) {
             Ok(decided) => decided,
@@ -75,9 +79,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         };
         if decided.len() > 1 {
             return Err(several().into());
-        }
-        if name.is_empty() {
-            self.statements.remove("");
         }
         let text: Arc<str> = Arc::from(parse.sql);
         let prepared = Arc::new(Prepared { text, types, by_sql: false, decided, epoch: self.epoch });
@@ -233,6 +234,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None });
             }
             None => {
+                self.settle().await?;
+                if self.skipping {
+                    return Ok(());
+                }
+                if self.transaction.has_failed() && !ends_transaction(&prepared) {
+                    return Err(aborted().into());
+                }
                 if bind.rest.parameter_count() > 0 {
                     return Err(too_many_parameters(bind).into());
                 }
@@ -277,7 +285,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     }
 
     async fn describe_portal(&mut self, name: &str) -> Result<(), Trouble> {
-        let Some(portal) = self.portals.get(name) else { return Err(no_portal(name).into()) };
+        let Some(portal) = self.portals.get(name) else { return self.describe_cursor(name) };
         let (prepared, binary) = (Arc::clone(&portal.prepared), portal.binary);
         match prepared.permit() {
             Some(permit) => {
@@ -287,6 +295,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             None => self.describe_locally(&prepared, false, binary).await,
         }
+    }
+
+    /// A cursor of SQL is a portal too.
+    fn describe_cursor(&mut self, name: &str) -> Result<(), Trouble> {
+        let permit = self.cursors.get(name).and_then(|cursor| cursor.prepared.permit().map(Arc::clone));
+        let Some(permit) = permit else { return Err(no_portal(name).into()) };
+        self.enqueue(|connection| connection.describe_portal(name))?;
+        self.expect_description(&permit, false);
+        Ok(())
+    }
+
+    /// An Execute of a cursor of SQL.
+    async fn execute_cursor(&mut self, name: &str, max_rows: u32) -> Result<(), Trouble> {
+        let permit = self.current_cursor(name).await?;
+        let Some(cursor) = self.cursors.get(name) else { return Err(no_portal(name).into()) };
+        let (prepared, sent) = (Arc::clone(&cursor.prepared), cursor.sent);
+        self.checkout(&permit).await?;
+        self.enqueue(|connection| connection.execute(name, i32::try_from(max_rows).unwrap_or(i32::MAX)))?;
+        let run = Run::new(Way::Cursor(name.to_owned()), permit, false, sent, self.taken);
+        let place = self.exchange.push(Expect::Run(Box::new(run)));
+        self.pending.push(Pending { place, prepared, parse: false });
+        Ok(())
     }
 
     fn expect_description(&mut self, permit: &Permit, parameters: bool) {
@@ -360,7 +390,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     async fn try_execute(&mut self, execute: &Execute<'_>) -> Result<(), Trouble> {
         let name = execute.portal;
         self.check_open_portal(name).await?;
-        let Some(portal) = self.portals.get(name) else { return Err(no_portal(name).into()) };
+        let Some(portal) = self.portals.get(name) else {
+            return match self.cursors.contains_key(name) {
+                true => self.execute_cursor(name, execute.max_rows).await,
+                false => Err(no_portal(name).into()),
+            };
+        };
         let (prepared, sent, ended) = (Arc::clone(&portal.prepared), portal.sent, portal.ended);
         if let Some(Plan::Declare { .. }) = prepared.plan()
             && let Some(decided) = prepared.decided.first()
@@ -429,7 +464,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     }
 
     /// An open portal of before a reload goes on only if it would be allowed in the same way now.
-    async fn check_open_portal(&mut self, name: &str) -> Result<(), Trouble> {
+    pub(super) async fn check_open_portal(&mut self, name: &str) -> Result<(), Trouble> {
         let Some(portal) = self.portals.get(name) else { return Ok(()) };
         let prepared = Arc::clone(&portal.prepared);
         let Some(before) = prepared.permit().filter(|_| prepared.epoch != self.epoch) else { return Ok(()) };
@@ -464,7 +499,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.statements.remove(name);
             }
             Target::Portal(name) => {
-                if self.portals.remove(name).is_some_and(|portal| portal.on_lease) && self.lease.is_some() {
+                let portal = self.portals.remove(name).is_some_and(|portal| portal.on_lease);
+                let cursor = self.cursors.remove(name).is_some();
+                if (portal || cursor) && self.lease.is_some() {
                     let closed = self.enqueue(|connection| connection.close_portal(name));
                     if closed.is_ok() {
                         self.exchange.push(Expect::One { made: Made::Nothing, guarded: true, ticket: None });

@@ -28,7 +28,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     pub(super) async fn checkout_for(&mut self, limit: Option<Duration>) -> Result<(), Trouble> {
         if let Some(task) = self.cancelling.take() {
             // A cancel that is under way would hit the next statement.
-            let _ = task.await;
+            let _ = self.wait_for(task).await?;
             self.interrupted = None;
         }
         if self.slot.is_none() || self.lease.is_none() {

@@ -407,8 +407,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     ) -> Result<(), Trouble> {
         let SessionStatement::Fetch { moving, cursor, direction } = fetch else { return Ok(()) };
         self.check_not_failed(text).await?;
-        let permit = self.current_cursor(cursor).await?;
-        let sent = self.cursors.get(cursor).map_or(0, |cursor| cursor.sent);
+        let (permit, sent, way) = self.fetched(cursor).await?;
         let control = Control::Fetch { moving: *moving, cursor: cursor.clone(), direction: *direction };
         let ticket = self.record_control(text, decided, &permit, &control).await?;
         if let Err(trouble) = self.checkout(&permit).await {
@@ -431,7 +430,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             self.exchange.push(Expect::Nothing);
             self.exchange.push(Expect::Nothing);
         }
-        let run = Run::new(Way::Cursor(cursor.clone()), Arc::clone(&permit), false, sent, self.taken);
+        let run = Run::new(way, Arc::clone(&permit), false, sent, self.taken);
         self.expect_run(run, &permit, ticket, form);
         if let Form::Simple { last } = form {
             self.exchange.push(Expect::Ready { told: *last });
@@ -440,8 +439,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         Ok(())
     }
 
+    /// What FETCH takes from: a cursor, or a portal, which is one too. With how much of it the client has got.
+    async fn fetched(&mut self, name: &str) -> Result<(Arc<Permit>, u64, Way), Trouble> {
+        if !self.cursors.contains_key(name) && self.portals.get(name).is_some_and(|portal| portal.on_lease) {
+            self.check_open_portal(name).await?;
+            if let Some(portal) = self.portals.get(name)
+                && let Some(permit) = portal.prepared.permit()
+            {
+                return Ok((Arc::clone(permit), portal.sent, Way::Portal(name.to_owned())));
+            }
+        }
+        let permit = self.current_cursor(name).await?;
+        let sent = self.cursors.get(name).map_or(0, |cursor| cursor.sent);
+        Ok((permit, sent, Way::Cursor(name.to_owned())))
+    }
+
     /// The permit of a cursor, if it is still what would be decided now.
-    async fn current_cursor(&mut self, name: &str) -> Result<Arc<Permit>, Trouble> {
+    pub(super) async fn current_cursor(&mut self, name: &str) -> Result<Arc<Permit>, Trouble> {
         let Some(cursor) = self.cursors.get(name) else { return Err(no_cursor(name).into()) };
         let prepared = Arc::clone(&cursor.prepared);
         let permit = |prepared: &Prepared| prepared.permit().map(Arc::clone).ok_or_else(|| no_cursor(name));

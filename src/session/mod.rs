@@ -211,6 +211,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             return Ok(());
         }
         self.settle().await?;
+        if self.skipping && tag != frontend::tag::SYNC {
+            return Ok(());
+        }
         if matches!(tag, frontend::tag::QUERY | frontend::tag::FUNCTION_CALL | frontend::tag::SYNC) {
             self.refuse(error).await?;
             self.tell_ready();
@@ -221,6 +224,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     async fn function_call(&mut self) -> Result<(), End> {
         self.settle().await?;
+        if self.skipping {
+            return Ok(());
+        }
         let error = ClientError::new(
             ErrorKind::Denied,
             sqlstate::INSUFFICIENT_PRIVILEGE,

@@ -27,7 +27,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// Takes a Query.
     pub(super) async fn query(&mut self, text: &str) -> Result<(), End> {
         self.settle().await?;
+        if self.skipping {
+            return Ok(());
+        }
         self.begin_message()?;
+        // As in Postgres, a Query forgets the unnamed statement.
+        self.statements.remove("");
         let decided = match self.decide(text, &[]) {
             Ok(decided) => decided,
             Err(rejection) => {
@@ -180,7 +185,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     async fn query_many(&mut self, decided: &DecidedText) -> Result<(), Trouble> {
         self.in_script = true;
         self.script_failed = false;
-        let result = self.run_script(decided).await;
+        let result = match self.run_script(decided).await {
+            Ok(()) => Ok(()),
+            Err(Trouble::End(end)) => Err(end),
+            // While it is still a script: what was sent of it has no Sync of the client to wait for.
+            Err(Trouble::Refused(error)) => {
+                self.script_failed = true;
+                self.refuse(error).await
+            }
+        };
         self.in_script = false;
         result?;
         if !std::mem::take(&mut self.script_failed) && !self.transaction.is_open() {

@@ -173,7 +173,13 @@ where
         Ok(Ok(admitted)) => parley.client(peer, admitted).ok_or(StartupEnd::Closed),
         Ok(Err(Stop::Closed)) => Err(StartupEnd::Closed),
         Ok(Err(Stop::Handshake(error))) => Err(StartupEnd::HandshakeFailed(error)),
-        Ok(Err(Stop::Cancelled(found))) => Err(StartupEnd::Cancelled(found)),
+        Ok(Err(Stop::Cancelled(found))) => {
+            // libpq takes a TLS connection that ends without a goodbye for a cancel that failed.
+            if let Ok(stream) = parley.stream() {
+                let _ = tokio::time::timeout(LAST_WORD, stream.shutdown()).await;
+            }
+            Err(StartupEnd::Cancelled(found))
+        }
         Ok(Err(Stop::Refused(reason, error))) => {
             parley.say_last(&error).await;
             Err(StartupEnd::Refused(Box::new(Refusal { attempt: parley.attempt(), reason, error })))

@@ -73,7 +73,7 @@ fn meaning(tokens: &[TokenWithSpan]) -> Vec<String> {
             "outer" if is(next(1), "join") => {}
             // FETCH FIRST and NEXT, ROW and ROWS behind a count.
             "next" if meaning.last().is_some_and(|before| before == "fetch") => meaning.push("first".to_owned()),
-            "row" if is(next(1), "only") => meaning.push("rows".to_owned()),
+            "row" if is(next(1), "only") || is(next(1), "with") => meaning.push("rows".to_owned()),
             _ => meaning.push(lower),
         }
     }

@@ -43,7 +43,7 @@ pub use deep::{DEEP_STACK, with_deep_stack};
 pub use fingerprint::fingerprint;
 pub use limits::{SqlError, TextLimits};
 pub use literals::{integer, literal, literal_text};
-pub use names::{exact, ident, output_name};
+pub use names::{exact, ident, is_reserved, output_name};
 pub use parse::{parse, parse_expression};
 pub use proof::{ProofError, prove};
 pub use redact::{plain_literals, redact};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use crate::config::SecretString;
@@ -99,6 +99,30 @@ impl Store {
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(fail)?;
         migrate(&mut connection, path)?;
         Ok(Self { shared: Arc::new(Shared { path: path.to_owned(), connection: Mutex::new(connection) }) })
+    }
+
+    /// Opens a store only to read it: nothing is created, migrated or held against the pgveil that uses it. `None`: there is
+    /// no store, or nothing in it yet.
+    pub fn peek(path: &Path) -> Result<Option<Self>, StateError> {
+        let fail = |source| StateError::Database { path: path.to_owned(), action: "opened", source };
+        if !path.exists() {
+            return Ok(None);
+        }
+        // With a write-ahead log beside it somebody writes, or crashed: then SQLite's own rules for readers hold. Without
+        // one, reading it as a file that nobody changes spares the side files that SQLite would make.
+        let mode = if side_file(path, "-wal").exists() { "mode=ro" } else { "immutable=1" };
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(format!("{}?{mode}", file_uri(path)), flags).map_err(fail)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fail)?;
+        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
+        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        match found {
+            0 => Ok(None),
+            _ if found > known => Err(StateError::TooNew { path: path.to_owned(), found, known }),
+            _ => Ok(Some(Self {
+                shared: Arc::new(Shared { path: path.to_owned(), connection: Mutex::new(connection) }),
+            })),
+        }
     }
 
     /// Keeps the files of a snapshot that serves.
@@ -218,6 +242,26 @@ fn private(path: &Path) -> std::io::Result<()> {
     std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
 }
 
+/// The files that SQLite keeps beside the database.
+fn side_file(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The path as SQLite reads it in a URI.
+fn file_uri(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
 fn digest(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -322,5 +366,37 @@ mod tests {
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let error = Store::open(&path).err().unwrap().to_string();
         assert!(error.contains("was written by a newer pgveil"), "{error}");
+    }
+
+    /// Names of what lies in a directory.
+    fn listing(directory: &Path) -> Vec<std::ffi::OsString> {
+        let mut names: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    }
+
+    #[tokio::test]
+    async fn a_look_leaves_nothing_behind_and_sees_what_a_running_pgveil_wrote() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state of 100% ?#.db");
+        assert!(Store::peek(&path).unwrap().is_none());
+        assert!(listing(directory.path()).is_empty());
+
+        let facts = Facts { relations: [(WarehouseName::new("w"), Vec::new())].into() };
+        let running = Store::open(&path).unwrap();
+        running.save_facts(&facts).await.unwrap();
+        let before = listing(directory.path());
+        assert_eq!(Store::peek(&path).unwrap().unwrap().facts().await.unwrap(), facts);
+        assert_eq!(listing(directory.path()), before);
+        // The other one may still write, and reading it needs no right to.
+        running.save_last_good(1, texts("a")).await.unwrap();
+        assert!(Store::peek(&path).unwrap().unwrap().save_facts(&facts).await.is_err());
+
+        drop(running);
+        let before = listing(directory.path());
+        assert_eq!(before.len(), 1, "{before:?}");
+        let looking = Store::peek(&path).unwrap().unwrap();
+        assert_eq!(looking.facts().await.unwrap(), facts);
+        assert_eq!(listing(directory.path()), before);
     }
 }

@@ -292,7 +292,8 @@ pub fn answers(frames: Vec<Frame>) -> Vec<Answer> {
     all
 }
 
-fn columns(body: &[u8]) -> Vec<ColumnDescription> {
+/// The columns of a RowDescription.
+pub fn columns(body: &[u8]) -> Vec<ColumnDescription> {
     let mut rest = &body[2..];
     let mut all = Vec::new();
     while !rest.is_empty() {

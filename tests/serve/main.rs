@@ -10,6 +10,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod alike;
 mod audit;
 mod clients;
 mod faults;
@@ -36,6 +37,7 @@ pub type Case = (&'static str, fn(&Fixture));
 fn main() {
     let arguments = Arguments::from_args();
     let cases: Vec<Case> = [
+        alike::CASES,
         login::CASES,
         policy::CASES,
         protocol::CASES,

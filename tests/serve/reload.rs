@@ -144,12 +144,12 @@ fn link_swap(f: &Fixture) {
 fn under_load(f: &Fixture) {
     let proxy = own(f);
     let stop = std::sync::atomic::AtomicBool::new(false);
+    let answers = std::sync::atomic::AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let runs: Vec<_> = (0..4)
             .map(|_| {
                 scope.spawn(|| {
                     let mut wire = proxy.login("analyst");
-                    let mut count = 0;
                     while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                         let answer = wire
                             .one("SELECT customer_email, count(*) FROM finance.orders WHERE order_id < 200 GROUP BY 1");
@@ -157,13 +157,17 @@ fn under_load(f: &Fixture) {
                         let stars = answer.text_rows().iter().filter(|r| r[0] == "***").count();
                         assert!(stars == 0 || stars == answer.rows.len(), "an answer of two versions");
                         assert!(answer.text_rows().iter().all(|r| r[0].starts_with("***") || &r[0][1..5] == "***@"));
-                        count += 1;
+                        answers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                     }
-                    count
                 })
             })
             .collect();
-        for round in 0..10 {
+        for round in 0.. {
+            // A loaded machine may need more rounds until enough was asked.
+            if round >= 10 && answers.load(std::sync::atomic::Ordering::Relaxed) > 40 {
+                break;
+            }
+            assert!(round < 200, "too few answers");
             let (from, to) = if round % 2 == 0 { ("\"email\"", "\"redact\"") } else { ("\"redact\"", "\"email\"") };
             edit(proxy.files.dir(), "catalog/finance/orders.toml", |t| {
                 t.replace(&format!("mask = {from}"), &format!("mask = {to}"))
@@ -173,7 +177,7 @@ fn under_load(f: &Fixture) {
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         for run in runs {
-            assert!(run.join().unwrap() > 0);
+            run.join().unwrap();
         }
     });
 }

@@ -130,11 +130,21 @@ fn type_of(column: &Column, real: &ColumnFacts) -> Option<Found> {
         real.sql_type,
         type_word(column.contract_type)
     );
-    let hint = match fitting {
-        Some(fitting) => format!("write type = \"{}\"", type_word(fitting)),
-        None => "no contract type fits; publish a view that casts it to text".to_owned(),
-    };
-    Some((Gravity::Error, "type", message, hint))
+    match (fitting, column.contract_type) {
+        (Some(fitting), _) => {
+            Some((Gravity::Error, "type", message, format!("write type = \"{}\"", type_word(fitting))))
+        }
+        // Addresses, ranges and the like have no word of their own, and are served as what they are.
+        (None, ContractType::String) => {
+            let message = format!("column \"{}\" is {} in the warehouse, not text", column.name, real.sql_type);
+            let hint = "clients see that type, which no contract type names; a view can cast it to text".to_owned();
+            Some((Gravity::Info, "type", message, hint))
+        }
+        (None, _) => {
+            let hint = "no contract type fits; write type = \"string\", or publish a view that casts it".to_owned();
+            Some((Gravity::Error, "type", message, hint))
+        }
+    }
 }
 
 /// The contract type that a real one is.

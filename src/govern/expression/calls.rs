@@ -84,7 +84,7 @@ impl Check<'_> {
             return Err(Fault::new(format!("function {name} is not on the list of allowed functions")));
         };
         match entry.rule {
-            Rule::Allowed | Rule::Bounded(_) => {}
+            Rule::Allowed | Rule::Bounded(_) | Rule::AsText => {}
             Rule::Answered(_) => {
                 return Err(Fault::new(format!("function {name} is not allowed in an expression of a product"))
                     .with_hint("a user's attribute is written {user.NAME}"));

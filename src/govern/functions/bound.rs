@@ -33,6 +33,13 @@ pub enum Bound {
         /// The largest width.
         max: i64,
     },
+    /// Text search: in a call of this many arguments or more the first may name a configuration. A literal is looked up in
+    /// the warehouse's catalogs under whatever schema it names, and the error says whether there is such a schema; so a
+    /// literal is a plain name, and a parameter (which would become one) is refused.
+    Configuration {
+        /// From how many arguments on the first one may be a configuration.
+        arguments: usize,
+    },
 }
 
 impl Bound {
@@ -45,6 +52,10 @@ impl Bound {
             Self::Series { max } => bound_series(function, arguments, max),
             Self::ArraySizes { max } => bound_sizes(function, arguments, max),
             Self::Template { max } => bound_template(function, arguments, max),
+            Self::Configuration { arguments: from } if arguments.len() >= from => {
+                bound_configuration(function, arguments.first().and_then(expression_in))
+            }
+            Self::Configuration { .. } => Ok(()),
         }
     }
 }
@@ -112,6 +123,32 @@ fn bound_template(function: &str, arguments: &[FunctionArg], max: i64) -> Result
         }
     }
     Ok(())
+}
+
+fn bound_configuration(function: &str, first: Option<&Expr>) -> Result<(), Refusal> {
+    let plain_name = match first {
+        Some(Expr::Nested(inner)) => return bound_configuration(function, Some(inner)),
+        Some(Expr::Value(value)) => match &value.value {
+            Value::SingleQuotedString(text) => {
+                let name = text.strip_prefix("pg_catalog.").unwrap_or(text);
+                name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            }
+            Value::Null => true,
+            // Other forms of a string, which could hide a dot, and parameters.
+            _ => false,
+        },
+        // What is no literal has a type of its own, and no conversion to a configuration.
+        Some(_) => true,
+        None => false,
+    };
+    if plain_name {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        "function",
+        format!("function {function} is not allowed here: its configuration is no plain name"),
+    )
+    .with_hint(format!("Write the configuration as a constant: {function}('english', …).")))
 }
 
 fn above(function: &str, what: &str, max: i64) -> Refusal {

@@ -49,6 +49,9 @@ pub enum FunctionRule {
     Grammar,
     /// It may be called with bounded arguments: [`Bound::apply`] checks or wraps them.
     Bounded(Bound),
+    /// It may be called, and its result is cast to text: the result's own type (`regtype`) would look up in the warehouse's
+    /// catalogs every literal that is compared or united with it.
+    AsText,
     /// pgveil answers.
     Answered(Answer),
     /// It may not be called: the word for the audit record, and what to use instead.
@@ -97,6 +100,7 @@ fn in_pg_catalog(name: &str, qualified: bool) -> FunctionRule {
         Some(entry) => match entry.rule {
             Rule::Allowed => FunctionRule::Allowed,
             Rule::Bounded(bound) => FunctionRule::Bounded(bound),
+            Rule::AsText => FunctionRule::AsText,
             Rule::Answered(answer) => FunctionRule::Answered(answer),
             Rule::Refused { reason, hint } => FunctionRule::Refused { reason, hint: hint.map(str::to_owned) },
         },

@@ -27,6 +27,8 @@ pub enum Rule {
     Allowed,
     /// It may be called with bounded arguments.
     Bounded(Bound),
+    /// It may be called, and its result is cast to text.
+    AsText,
     /// pgveil answers.
     Answered(Answer),
     /// It may not be called.
@@ -111,6 +113,7 @@ struct Section {
 enum Kind {
     Allowed,
     Bounded,
+    AsText,
     Answered,
     Refused,
 }
@@ -151,6 +154,7 @@ fn read_heading(heading: &'static str) -> Option<Section> {
         match word {
             "allowed" => section.kind = Kind::Allowed,
             "bounded" => section.kind = Kind::Bounded,
+            "astext" => section.kind = Kind::AsText,
             "answered" => section.kind = Kind::Answered,
             "refused" => section.kind = Kind::Refused,
             "immutable" => section.volatility = Volatility::Immutable,
@@ -168,6 +172,7 @@ fn read_entry(name: &'static str, section: Section) -> Option<Entry> {
     let rule = match section.kind {
         Kind::Allowed => Rule::Allowed,
         Kind::Bounded => Rule::Bounded(bound_of(name)?),
+        Kind::AsText => Rule::AsText,
         Kind::Answered => Rule::Answered(answer_of(name)?),
         Kind::Refused => Rule::Refused { reason: section.topic, hint: own_hint(name).or(section.hint) },
     };
@@ -180,6 +185,10 @@ fn bound_of(name: &str) -> Option<Bound> {
         "generate_series" => Bound::Series { max: 10_000_000 },
         "array_fill" => Bound::ArraySizes { max: 1_000_000 },
         "format" => Bound::Template { max: 10_000 },
+        "phraseto_tsquery" | "plainto_tsquery" | "to_tsquery" | "to_tsvector" | "websearch_to_tsquery" => {
+            Bound::Configuration { arguments: 2 }
+        }
+        "json_to_tsvector" | "jsonb_to_tsvector" | "ts_headline" => Bound::Configuration { arguments: 3 },
         _ => return None,
     })
 }

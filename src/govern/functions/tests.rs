@@ -16,8 +16,7 @@ fn the_table_reads_whole_and_names_nothing_twice() {
 
 #[test]
 fn what_analysts_need_is_allowed_and_what_reaches_further_is_not() {
-    for name in ["upper", "date_trunc", "string_agg", "row_number", "jsonb_path_query", "percentile_cont", "pg_typeof"]
-    {
+    for name in ["upper", "date_trunc", "string_agg", "row_number", "jsonb_path_query", "percentile_cont"] {
         assert_eq!(rule(None, name), FunctionRule::Allowed, "{name}");
         assert_eq!(rule(Some("pg_catalog"), name), FunctionRule::Allowed, "{name}");
     }
@@ -48,6 +47,7 @@ fn what_analysts_need_is_allowed_and_what_reaches_further_is_not() {
     assert!(matches!(rule(Some("public"), "upper"), FunctionRule::Refused { .. }));
     assert_eq!(rule(None, "pg_terminate_backend"), FunctionRule::Answered(Answer::TerminateBackend));
     assert_eq!(rule(None, "current_user"), FunctionRule::Answered(Answer::CurrentUser));
+    assert_eq!(rule(None, "pg_typeof"), FunctionRule::AsText);
 }
 
 #[test]
@@ -107,6 +107,36 @@ fn constants_are_checked_and_other_counts_are_wrapped() {
         "format(t, a)",
         "array_fill(0, ARRAY[100000, 100000])",
         "array_fill(0, sizes)",
+    ] {
+        assert!(bounded(refused).is_err(), "{refused}");
+    }
+}
+
+#[test]
+fn a_text_search_configuration_is_a_plain_name() {
+    for allowed in [
+        "to_tsvector('english', body)",
+        "to_tsvector('pg_catalog.german', body)",
+        "to_tsvector(('simple'), body)",
+        "to_tsvector(body)",
+        "to_tsvector('a.b.c')",
+        "to_tsquery($1)",
+        "ts_headline('see www.example.com', q)",
+        "ts_headline('english', body, q)",
+        "jsonb_to_tsvector(j, '[\"all\"]')",
+    ] {
+        assert_eq!(bounded(allowed).unwrap(), allowed);
+    }
+    for refused in [
+        "to_tsvector('raw.english', body)",
+        "to_tsvector('\"raw\".english', body)",
+        "to_tsvector(('raw.english'), body)",
+        "to_tsvector(E'raw\\x2eenglish', body)",
+        "to_tsvector($$raw.english$$, body)",
+        "to_tsquery($1, 'a')",
+        "websearch_to_tsquery('raw.english', 'a')",
+        "ts_headline('raw.english', body, q)",
+        "jsonb_to_tsvector('raw.english', j, '[\"all\"]')",
     ] {
         assert!(bounded(refused).is_err(), "{refused}");
     }

@@ -5,9 +5,9 @@ use sqlparser::ast::helpers::attached_token::AttachedToken;
 use crate::govern::fold;
 use crate::govern::functions::{self, Answer, FunctionRule};
 use crate::sql::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArgumentClause, FunctionArgumentList,
-    FunctionArguments, GroupByExpr, Ident, ObjectNamePart, Query, Select, SelectFlavor, SelectItem, SetExpr, Value,
-    WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectNamePart, Query, Select, SelectFlavor,
+    SelectItem, SetExpr, Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 use crate::sql::{exact, ident};
 
@@ -20,7 +20,7 @@ use super::tables::{arguments, object_name};
 pub(super) enum Called {
     /// It stays, under its full name.
     Function,
-    /// pgveil answers: this takes its place.
+    /// This takes its place: pgveil's own answer, or the call inside of a cast.
     Answer(Box<Expr>),
 }
 
@@ -63,6 +63,13 @@ impl Walker<'_> {
             [schema, name] => (Some(ident(schema)), ident(name)),
             _ => return Err(construct("a function name of more than two parts", "Write pg_catalog.NAME or NAME.")),
         };
+        if let [quoted] = parts.as_slice()
+            && quoted.quote_style.is_some()
+            && functions::is_grammar(&name)
+        {
+            // In quotes it is no grammar but somebody's function, which would be looked for along the search path.
+            return Err(construct(&format!("the function \"{name}\" in quotes"), "Write it without quotes."));
+        }
         let rule = functions::lookup(schema.as_deref(), &name, self.input.snapshot);
         if let FunctionRule::Refused { reason, hint } = rule {
             return Err(refused(functions::refusal(schema.as_deref(), &name, reason, hint)));
@@ -92,6 +99,15 @@ impl Walker<'_> {
                 self.needs.literal_values = true;
                 self.write_name(function, schema.as_deref(), &name);
                 Ok(Called::Function)
+            }
+            FunctionRule::AsText => {
+                self.write_name(function, schema.as_deref(), &name);
+                Ok(Called::Answer(Box::new(Expr::Cast {
+                    kind: CastKind::DoubleColon,
+                    expr: Box::new(Expr::Function(function.clone())),
+                    data_type: DataType::Text,
+                    format: None,
+                })))
             }
             FunctionRule::Answered(answer) => {
                 self.answer(answer, &name, Some(function)).map(|answer| Called::Answer(Box::new(answer)))
@@ -149,7 +165,7 @@ impl Walker<'_> {
         }
         match functions::lookup(None, &exact_name, self.input.snapshot) {
             FunctionRule::Answered(answer) => self.answer(answer, &exact_name, None).map(Some),
-            FunctionRule::Allowed | FunctionRule::Grammar | FunctionRule::Bounded(_) => Ok(None),
+            FunctionRule::Allowed | FunctionRule::Grammar | FunctionRule::Bounded(_) | FunctionRule::AsText => Ok(None),
             FunctionRule::Refused { reason, hint } => {
                 Err(refused(functions::refusal(None, &exact_name, reason, hint)).pointing(self.place(name.span)))
             }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::catalog::Product;
-use crate::error::sqlstate;
+use crate::error::{ErrorKind, sqlstate};
 use crate::govern::access::Access;
 use crate::govern::decide::SearchPath;
 use crate::govern::permit::Denial;
 use crate::govern::requirements::ProductNeed;
 use crate::sql::ast::{Ident, TableAlias, TableAliasColumnDef, TableFactor};
 use crate::sql::resolve::{Column, Columns, Entry, Origin};
-use crate::sql::{exact, ident};
+use crate::sql::{exact, ident, is_reserved};
 
 use super::Walker;
 use super::columns::identifiers;
@@ -185,6 +185,15 @@ impl Walker<'_> {
     /// A relation that is not there for this subject.
     fn unknown(&self, parts: &[Ident]) -> Box<Denial> {
         let name = dotted(parts);
+        if let [word] = parts
+            && is_reserved(word)
+        {
+            // `FROM WHERE`: the parser took a keyword for a name.
+            let mut denied =
+                denial(sqlstate::SYNTAX_ERROR, "syntax", format!("syntax error at or near \"{}\"", word.value));
+            denied.error.kind = ErrorKind::Client;
+            return denied;
+        }
         let mut denied =
             denial(sqlstate::UNDEFINED_TABLE, "relation_unknown", format!("relation \"{name}\" does not exist"));
         denied.error.hint = Some(match self.nearest(parts) {
@@ -233,8 +242,8 @@ fn system_relation(parts: &[Ident]) -> Box<Denial> {
     let message = format!("permission denied for system relation \"{}\"", dotted(parts));
     let mut denied = denial(sqlstate::INSUFFICIENT_PRIVILEGE, "system_relation", message);
     denied.error.hint = Some(
-        "Browsing the system catalogs is limited here. The data products, their columns and owners are listed by \
-         pgveil's HTTP side: GET /v1/catalog/search."
+        "The system catalogs cannot be browsed through pgveil. Query a data product by its name, DOMAIN.PRODUCT: a name \
+         that does not exist is answered with the nearest one that you may see."
             .to_owned(),
     );
     denied

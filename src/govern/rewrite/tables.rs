@@ -111,7 +111,12 @@ impl Walker<'_> {
                     return Err(construct("an alias list after this function", "Call it after SELECT.").pointing(place));
                 }
                 let column = alias.as_ref().map_or_else(|| function_name.clone(), |alias| ident(&alias.name));
+                let takes_arguments = width(&function) > 0;
                 *factor = derived(super::calls::select_one(*answer, &column), written_name, Vec::new());
+                // Its arguments may be columns of its neighbours.
+                if let TableFactor::Derived { lateral, .. } = factor {
+                    *lateral = takes_arguments;
+                }
             }
             Called::Function => {
                 let FunctionArguments::List(FunctionArgumentList { args, .. }) = function.args else {
