@@ -56,7 +56,8 @@ fn it_is_bounded_by_size() {
         let text = format!("{n}{long}");
         cache.keep(ana, &text, &[], empty_text(&text));
     }
-    assert!(cache.len() < 20, "{}", cache.len());
+    // Each holds its text twice: as the key, and as what is recorded.
+    assert!(cache.len() <= 32, "{}", cache.len());
 }
 
 #[test]
