@@ -127,19 +127,18 @@ fn start_pgbouncer(dir: &Path, server_port: u16) -> (Option<Killed>, u16) {
     open(dir, 0o755);
     let users = dir.join("users.txt");
     fs::write(&users, format!("\"bench\" \"{PASSWORD}\"\n")).unwrap();
-    // Older ones keep no prepared statements by transaction; a connection for each client serves them faster still.
+    // Older ones keep no prepared statements by transaction: those run on a connection for each client, which is faster still.
     let version = Command::new(binary.as_path()).arg("--version").output().expect("pgbouncer");
     let version = String::from_utf8_lossy(&version.stdout).into_owned();
     let minor = version.split_whitespace().nth(1).and_then(|v| v.split('.').nth(1)?.parse::<u32>().ok());
-    let pooling = match minor {
-        Some(0..=20) => "pool_mode = session",
-        _ => "pool_mode = transaction\nmax_prepared_statements = 200",
-    };
-    eprintln!("{} with {}", version.lines().next().unwrap_or_default(), pooling.replace('\n', ", "));
+    let old = minor.is_some_and(|minor| minor < 21);
+    let (prepared, kept) = if old { ("session", "") } else { ("transaction", "max_prepared_statements = 200\n") };
+    eprintln!("{}, prepared statements pooled by {prepared}", version.lines().next().unwrap_or_default());
     let ini = dir.join("pgbouncer.ini");
     let text = format!(
-        "[databases]\nbench = host=127.0.0.1 port={server_port} dbname=bench\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-         unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}\n{pooling}\ndefault_pool_size = 20\n\
+        "[databases]\nbench = host=127.0.0.1 port={server_port} dbname=bench\n\
+         bench_prepared = host=127.0.0.1 port={server_port} dbname=bench pool_mode={prepared}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+         unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}\npool_mode = transaction\n{kept}default_pool_size = 20\n\
          max_client_conn = 2000\nignore_startup_parameters = extra_float_digits\nlogfile =\n",
         users.display()
     );
@@ -278,7 +277,11 @@ fn points(dir: &Path, endpoints: &[Endpoint], rounds: usize, seconds: usize) {
                     ])
                     .args(["-p", &endpoint.port.to_string(), "-U", endpoint.user, "-f"])
                     .arg(dir.join(format!("{}.sql", endpoint.name)))
-                    .arg("bench")
+                    .arg(if endpoint.name == "pgbouncer" && *protocol == "prepared" {
+                        "bench_prepared"
+                    } else {
+                        "bench"
+                    })
                     .output()
                     .expect("pgbench");
                 let text = String::from_utf8_lossy(&out.stdout);
