@@ -38,6 +38,9 @@
 //!
 //! A room imports rooms above it in this table, never one beside or below it; `tests/arrows.rs` says how far each sees.
 
+// The lint has no exception for tests.
+#![cfg_attr(not(test), deny(clippy::string_slice))]
+
 // What the tests of the crate and those beside it share names the crate from outside.
 #[cfg(test)]
 extern crate self as pgveil;

@@ -134,9 +134,8 @@ fn proven(statement: &Statement, sql: &str, needs: &Requirements, input: &Decide
         Some(schema) => relations.contains(&(schema.as_str(), name.as_str())),
         None => needs.with_names.contains(name),
     };
-    let functions: BTreeSet<&(Option<String>, String)> =
-        needs.functions.iter().chain(needs.products.iter().flat_map(|need| &need.view.functions)).collect();
-    let function_known = |called: &(Option<String>, String)| functions.contains(called) || is_grammar(called, input);
+    let function_known =
+        |called: &(Option<String>, String)| needs.functions.contains(called) || is_grammar(called, input);
     if summary.statements == 1
         && summary.relations.iter().all(relation_known)
         && summary.functions.iter().all(function_known)
