@@ -10,7 +10,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::keywords::{Reserved, reserved};
+use super::keywords::{Reserved, known};
 use super::nested_query::NestedQueries;
 
 /// What binds looser than a cast or a subscript and tighter than everything else.
@@ -114,8 +114,8 @@ fn misplaced(parser: &Parser<'_>) -> Option<ParserError> {
     if word.quote_style.is_some() {
         return None;
     }
-    let lower = word.value.to_ascii_lowercase();
-    if reserved(&lower) != Some(Reserved::Fully) || BEGIN_EXPRESSIONS.contains(&lower.as_str()) {
+    let known = known(&word.value)?;
+    if known.reserved != Some(Reserved::Fully) || BEGIN_EXPRESSIONS.contains(&known.lower) {
         return None;
     }
     parser.expected_ref::<()>("an expression", token).err()

@@ -41,12 +41,12 @@ mod tokens;
 mod wrapped;
 
 pub use deep::{DEEP_STACK, with_deep_stack};
-pub use fingerprint::fingerprint;
+pub use fingerprint::{fingerprint, fingerprint_of_text};
 pub use limits::{SqlError, TextLimits};
 pub use literals::{integer, literal, literal_text};
 pub use names::{exact, ident, is_reserved, output_name};
 pub use parse::{parse, parse_expression};
-pub use proof::{ProofError, prove};
+pub use proof::{ProofError, Proven, prove};
 pub use redact::{plain_literals, redact};
 pub use render::{render, render_expr, render_query, render_type};
 pub use sqlparser::ast;

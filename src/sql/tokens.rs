@@ -16,7 +16,7 @@
 
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
-use super::keywords::{Reserved, reserved};
+use super::keywords::{Reserved, known, reserved};
 use super::lex::{Kind, Lexeme};
 use super::limits::SqlError;
 use super::spelling::token;
@@ -120,7 +120,8 @@ impl Writer<'_> {
         let labelled = self.previous().is_some_and(|before| before.is_word("as") || before.is_sign("."));
         if let Kind::Word(word) = &lexeme.kind
             && !labelled
-            && self.rewritten(&word.to_ascii_lowercase(), lexeme)?
+            && let Some(known) = known(word)
+            && self.rewritten(known.lower, lexeme)?
         {
             return Ok(());
         }
@@ -174,7 +175,7 @@ impl Writer<'_> {
         self.push(Token::RParen, span);
     }
 
-    /// Words that are handed on as something else. True when it did so.
+    /// Keywords that are handed on as something else. True when it did so.
     fn rewritten(&mut self, word: &str, lexeme: &Lexeme) -> Result<bool, SqlError> {
         let span = span(lexeme);
         let called = self.next_is_sign(1, "(");
@@ -297,10 +298,9 @@ impl Writer<'_> {
         let Some(Kind::Text(value)) = self.peek(length).map(|behind| &behind.kind) else { return false };
         let names_a_type = match &lexeme.kind {
             Kind::Word(word) if length == 1 => {
-                let word = word.to_ascii_lowercase();
-                reserved(&word).is_none() || matches!(word.as_str(), "text" | "name" | "xml")
+                reserved(word).is_none() || ["text", "name", "xml"].iter().any(|name| word.eq_ignore_ascii_case(name))
             }
-            Kind::Word(word) => !matches!(reserved(&word.to_ascii_lowercase()), Some(Reserved::Fully)),
+            Kind::Word(word) => !matches!(reserved(word), Some(Reserved::Fully)),
             _ => true,
         };
         if !names_a_type {

@@ -179,6 +179,20 @@ SELECT x.a, x.b FROM marketing.campaigns AS x(a, b) ORDER BY 1 LIMIT 2;
 SELECT t.campaigns FROM (SELECT 1 AS campaigns) t;
 SELECT lower(name), count(*), sum(budget_cents)::bigint, CASE WHEN true THEN channel END, ARRAY[1], coalesce(name, '') FROM marketing.campaigns GROUP BY name, channel ORDER BY name LIMIT 2;
 
+-- Columns that are not read are not shown to the rest of the statement.
+SELECT count(*) FROM marketing.leads;
+SELECT l.n, l.mail FROM marketing.leads AS l (n, who, mail) ORDER BY l.n LIMIT 5;
+SELECT j.b FROM (finance.orders o JOIN finance.invoices i ON i.order_id = o.order_id) AS j (a, b) ORDER BY 1 LIMIT 5;
+SELECT j.carrier FROM (finance.orders o JOIN ops.shipments s ON s.order_id = o.order_id) AS j ORDER BY j.shipment_id LIMIT 5;
+SELECT count(*) FROM finance.orders NATURAL JOIN finance.invoices;
+SELECT carrier FROM finance.orders o JOIN ops.shipments s USING (order_id) ORDER BY s.shipment_id LIMIT 5;
+SELECT lead_id AS score FROM marketing.leads ORDER BY score LIMIT 5;
+SELECT lead_id FROM marketing.leads ORDER BY score DESC, company, lead_id LIMIT 5;
+SELECT count(l), count(l.*), count(DISTINCT l.email) FROM marketing.leads l;
+SELECT o.order_id, (SELECT count(*) FROM ops.shipments WHERE order_id = o.order_id) FROM finance.orders o ORDER BY 1 LIMIT 5;
+SELECT o.order_id FROM finance.orders o WHERE EXISTS (SELECT 1 FROM ops.shipments s WHERE s.order_id = o.order_id) ORDER BY 1 LIMIT 5;
+SELECT x.carrier FROM finance.orders o, LATERAL (SELECT carrier FROM ops.shipments s WHERE s.order_id = o.order_id) x ORDER BY o.order_id, 1 LIMIT 5;
+
 -- manager
 SELECT * FROM finance.refunds ORDER BY refund_id LIMIT 10;
 SELECT reason, count(*), sum(amount) FROM finance.refunds GROUP BY reason ORDER BY 1 NULLS FIRST;

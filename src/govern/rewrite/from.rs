@@ -50,7 +50,7 @@ impl Walker<'_> {
         Ok(left)
     }
 
-    fn join(&mut self, left: Vec<Entry>, right: Vec<Entry>, operator: &mut JoinOperator) -> Walked<Vec<Entry>> {
+    fn join(&mut self, mut left: Vec<Entry>, mut right: Vec<Entry>, operator: &mut JoinOperator) -> Walked<Vec<Entry>> {
         let constraint = match operator {
             JoinOperator::Join(constraint)
             | JoinOperator::Inner(constraint)
@@ -82,9 +82,11 @@ impl Walker<'_> {
             JoinConstraint::On(condition) => {
                 // The condition sees both sides; what stands before the join is for LATERAL alone.
                 let before = self.scopes.current().entries.len();
-                self.scopes.current().entries.extend(left.iter().chain(&right).cloned());
+                let of_right = before + left.len();
+                self.scopes.current().entries.extend(left.drain(..).chain(right.drain(..)));
                 self.expr(condition)?;
-                self.scopes.current().entries.truncate(before);
+                right = self.scopes.current().entries.split_off(of_right);
+                left = self.scopes.current().entries.split_off(before);
                 Vec::new()
             }
             JoinConstraint::Using(names) => self.using(names, &of_left, &of_right)?,
