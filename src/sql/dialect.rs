@@ -10,6 +10,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::forms;
 use super::keywords::{Reserved, reserved};
 
 /// What binds looser than a cast or a subscript and tighter than everything else.
@@ -142,6 +143,9 @@ impl Dialect for Postgres {
             // The one error that no speculation swallows.
             return Some(Err(ParserError::RecursionLimitExceeded));
         }
+        if let Some(form) = forms::prefix(parser, self.prec_value(Precedence::Between)) {
+            return Some(form);
+        }
         if let Some(error) = misplaced(parser) {
             return Some(Err(error));
         }
@@ -165,6 +169,9 @@ impl Dialect for Postgres {
     }
 
     fn parse_infix(&self, parser: &mut Parser<'_>, left: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+        if let Some(list) = forms::in_list(parser, left) {
+            return Some(list);
+        }
         // A collation of a collation means nothing, and a chain of them would be copied at each link.
         if matches!(left, Expr::Collate { .. }) || !parser.parse_keyword(Keyword::COLLATE) {
             return None;
@@ -233,8 +240,9 @@ impl Dialect for Postgres {
     fn supports_filter_during_aggregation(&self) -> bool {
         true
     }
+    /// Its nodes for grouping sets lose parentheses and hold no sets in one another: see [`super::forms`].
     fn supports_group_by_expr(&self) -> bool {
-        true
+        false
     }
     fn allow_extract_custom(&self) -> bool {
         true

@@ -11,6 +11,7 @@
 //! * Every quoted form of a string has become a plain literal; comments and hints are gone.
 //! * Words that are no keywords of Postgres are names, types that have no keyword are `DataType::Custom`, and `type 'text'` is
 //!   a CAST. `TABLE t` is `SELECT * FROM t`, `LIMIT ALL` is `LIMIT NULL`.
+//! * Forms that sqlparser has no node for are nodes under names of [`forms`].
 //! * `span.start.column` is the character position (from 1) in the client's text; `line` means nothing.
 //! * Trees may be deep: parse, walk, print, compare, clone and drop them inside of [`with_deep_stack`].
 
@@ -19,6 +20,8 @@ mod deep;
 mod depth;
 mod dialect;
 mod fingerprint;
+pub mod forms;
+mod from_tokens;
 pub mod guard;
 mod keywords;
 mod lex;

@@ -49,6 +49,11 @@ pub(super) fn token(kind: &Kind, dotted: bool) -> Token {
     }
 }
 
+/// A name of [`super::forms`]: a word that is no keyword.
+pub(super) fn form(name: &str) -> Token {
+    Token::Word(Word { value: name.to_owned(), quote_style: None, keyword: Keyword::NoKeyword })
+}
+
 /// Postgres' keywords, and the types among sqlparser's; every other word is a name.
 fn keyword(word: &str, dotted: bool) -> Keyword {
     let lower = word.to_ascii_lowercase();

@@ -3,11 +3,11 @@
 use crate::error::sqlstate;
 use crate::govern::permit::Denial;
 use crate::sql::ast::{
-    FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor,
+    Expr, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor,
     TableFunctionArgs, TableWithJoins,
 };
-use crate::sql::ident;
 use crate::sql::resolve::{Column, Columns, Entry};
+use crate::sql::{forms, ident};
 
 use super::Walker;
 use super::columns::identifiers;
@@ -151,6 +151,13 @@ impl Walker<'_> {
                 match args {
                     Some(TableFunctionArgs { args, settings }) => {
                         absent("SETTINGS", settings.is_some())?;
+                        if forms::names_form(name, forms::ONLY) {
+                            absent("WITH ORDINALITY after a table", *with_ordinality)?;
+                            // A data product has no children that could be left out.
+                            let relation = only_relation(args)?;
+                            *factor = plain_table(relation, alias.take());
+                            return self.relation(factor).map(|entry| vec![entry]);
+                        }
                         let (name, args, alias) = (name.clone(), std::mem::take(args), alias.take());
                         let call = TableCall { name, args, ordinality: *with_ordinality, alias, lateral: false };
                         self.table_function(factor, call).map(|entry| vec![entry])
@@ -170,7 +177,7 @@ impl Walker<'_> {
                 match alias {
                     Some(alias) => {
                         columns.renamed(&plain_names(alias)?);
-                        Ok(vec![Entry::aliased(&ident(&alias.name), columns)])
+                        Ok(vec![Entry::aliased(&self.alias_name(alias)?, columns)])
                     }
                     // PostgreSQL 16 and later take it.
                     None => Ok(vec![Entry::join(columns)]),
@@ -195,7 +202,7 @@ impl Walker<'_> {
                 // The alias of a join hides the names inside of it.
                 let mut columns = shown(&entries);
                 columns.renamed(&plain_names(alias)?);
-                Ok(vec![Entry::aliased(&ident(&alias.name), columns)])
+                Ok(vec![Entry::aliased(&self.alias_name(alias)?, columns)])
             }
             TableFactor::TableFunction { .. } => Err(foreign("TABLE (…) in FROM")),
             TableFactor::JsonTable { .. } => {
@@ -214,6 +221,7 @@ impl Walker<'_> {
 
     /// An alias that is not there twice, or points at its second place.
     pub(super) fn alias_name(&self, alias: &TableAlias) -> Walked<String> {
+        absent("AS (…) without an alias", forms::is_form(&alias.name, ""))?;
         match alias.name.quote_style {
             None | Some('"') => Ok(ident(&alias.name)),
             Some(_) => {
@@ -221,6 +229,34 @@ impl Walker<'_> {
                 Err(construct("an alias in such quotes", "Use double quotes.").pointing(at))
             }
         }
+    }
+}
+
+/// The relation of `ONLY t`.
+fn only_relation(args: &mut [FunctionArg]) -> Walked<ObjectName> {
+    match args {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name)))] => {
+            Ok(ObjectName::from(vec![name.clone()]))
+        }
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::CompoundIdentifier(parts)))] => {
+            Ok(ObjectName::from(parts.clone()))
+        }
+        _ => Err(foreign("ONLY of this")),
+    }
+}
+
+fn plain_table(name: ObjectName, alias: Option<TableAlias>) -> TableFactor {
+    TableFactor::Table {
+        name,
+        alias,
+        args: None,
+        with_hints: Vec::new(),
+        version: None,
+        with_ordinality: false,
+        partitions: Vec::new(),
+        json_path: None,
+        sample: None,
+        index_hints: Vec::new(),
     }
 }
 

@@ -285,6 +285,16 @@ impl Walker<'_> {
         for item in projection {
             match item {
                 SelectItem::UnnamedExpr(expr) => {
+                    if let Some((shown, relation)) = self.every_field(expr)? {
+                        columns.complete &= shown.complete;
+                        columns.list.extend(shown.list);
+                        if let Some(relation) = relation {
+                            // `(t).*` is `t.*`.
+                            let kind = SelectItemQualifiedWildcardKind::ObjectName(relation);
+                            *item = SelectItem::QualifiedWildcard(kind, WildcardAdditionalOptions::default());
+                        }
+                        continue;
+                    }
                     let name = output_name(expr);
                     self.expr(expr)?;
                     let keeps_it =
