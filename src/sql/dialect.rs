@@ -256,6 +256,10 @@ impl Dialect for Postgres {
     fn supports_named_fn_args_with_assignment_operator(&self) -> bool {
         true
     }
+    /// FROM behind a WITH query: a marked clause stands there (see [`super::marks`]).
+    fn supports_from_first_insert(&self) -> bool {
+        true
+    }
     fn supports_empty_projections(&self) -> bool {
         true
     }

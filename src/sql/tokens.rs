@@ -13,6 +13,7 @@
 //! | `FOR READ ONLY` | nothing |
 //! | `FROM t *`, `GROUP BY ALL a`, `BETWEEN ASYMMETRIC` | without `*`, ALL, ASYMMETRIC |
 //! | `ONLY t`, `ROWS FROM (`, `GROUPING SETS (`, `f() AS (a int)`, `(x).*` | a name of [`super::forms`] |
+//! | `EXCLUDE …` of a window, `USING (…) AS j`, SEARCH, CYCLE | a mark, see [`super::marks`] |
 //!
 //! A token's location is not a line and a column: the column is the character position in the client's text.
 
@@ -22,6 +23,7 @@ use super::forms;
 use super::keywords::{Reserved, reserved};
 use super::lex::{Kind, Lexeme};
 use super::limits::SqlError;
+use super::marks::{Moves, moves};
 use super::spelling::{form, token};
 
 /// Reserved words that stand nowhere in a query.
@@ -47,7 +49,8 @@ const NOT_IN_QUERIES: &[&str] = &[
 pub(super) fn tokens(lexemes: &[Lexeme]) -> Result<Vec<TokenWithSpan>, SqlError> {
     let ordered = limits_in_order(lexemes);
     let lexemes = ordered.as_deref().unwrap_or(lexemes);
-    let mut writer = Writer { lexemes, at: 0, tokens: Vec::with_capacity(lexemes.len() + 8) };
+    let moves = moves(lexemes);
+    let mut writer = Writer { lexemes, at: 0, tokens: Vec::with_capacity(lexemes.len() + 8), moves };
     while writer.at < lexemes.len() {
         writer.step()?;
     }
@@ -102,6 +105,7 @@ pub(super) struct Writer<'a> {
     pub(super) lexemes: &'a [Lexeme],
     pub(super) at: usize,
     tokens: Vec<TokenWithSpan>,
+    moves: Moves,
 }
 
 impl Writer<'_> {
@@ -125,6 +129,13 @@ impl Writer<'_> {
 
     fn step(&mut self) -> Result<(), SqlError> {
         let Some(lexeme) = self.lexemes.get(self.at) else { return Ok(()) };
+        if let Some((tokens, next)) = self.moves.remove(&self.at) {
+            for token in tokens {
+                self.push(token, span(lexeme));
+            }
+            self.at = next;
+            return Ok(());
+        }
         let labelled = self.previous().is_some_and(|before| before.is_word("as") || before.is_sign("."));
         if let Kind::Word(word) = &lexeme.kind
             && !labelled

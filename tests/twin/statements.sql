@@ -197,6 +197,9 @@ SELECT count(*) FROM finance.orders WHERE customer_email NOT BETWEEN SYMMETRIC '
 SELECT concat_ws('/', VARIADIC ARRAY[email, phone, company]), num_nulls(VARIADIC ARRAY[email, phone]) FROM marketing.leads ORDER BY lead_id LIMIT 5;
 SELECT lead_id FROM marketing.leads WHERE email IN ((SELECT min(email) FROM marketing.leads), 'x') ORDER BY 1;
 SELECT ts_rank(to_tsvector('english'::regconfig, l.email || ' ' || coalesce(l.company, '')), to_tsquery('english'::regconfig, 'gmbh | inc')) FROM marketing.leads l ORDER BY lead_id LIMIT 5;
+SELECT lead_id, min(email) OVER (ORDER BY lead_id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW), count(*) OVER w FROM marketing.leads WINDOW w AS (ORDER BY company GROUPS 1 PRECEDING EXCLUDE TIES) ORDER BY lead_id LIMIT 9;
+SELECT j.order_id, j.*, o.card_number, i.billed_to FROM finance.orders o JOIN finance.invoices i USING (order_id, region) AS j ORDER BY 1 LIMIT 9;
+WITH RECURSIVE t AS (SELECT campaign_id, 1 AS n FROM (SELECT campaign_id FROM marketing.campaigns ORDER BY 1 LIMIT 2) c UNION ALL SELECT campaign_id, n + 1 FROM t WHERE n < 3) SEARCH DEPTH FIRST BY campaign_id SET o CYCLE campaign_id SET seen USING p SELECT campaign_id, n, seen FROM t ORDER BY o, n, campaign_id;
 -- manager
 SELECT * FROM finance.refunds ORDER BY refund_id LIMIT 10;
 SELECT reason, count(*), sum(amount) FROM finance.refunds GROUP BY reason ORDER BY 1 NULLS FIRST;

@@ -329,6 +329,7 @@ impl Walker<'_> {
     }
 
     pub(super) fn window(&mut self, spec: &mut WindowSpec) -> Walked {
+        // The name may be marked with EXCLUDE, which reads nothing.
         let WindowSpec { window_name: _, partition_by, order_by, window_frame } = spec;
         self.exprs(partition_by)?;
         self.inner_order(order_by)?;

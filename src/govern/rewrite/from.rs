@@ -7,7 +7,7 @@ use crate::sql::ast::{
     TableFunctionArgs, TableWithJoins,
 };
 use crate::sql::resolve::{Column, Columns, Entry};
-use crate::sql::{forms, ident};
+use crate::sql::{forms, ident, using_alias};
 
 use super::Walker;
 use super::columns::identifiers;
@@ -96,10 +96,19 @@ impl Walker<'_> {
             }
             JoinConstraint::None => Vec::new(),
         };
+        let alias = alias_of_using(constraint)?;
         let own = join_columns(&merged, of_left, of_right);
         let mut entries: Vec<Entry> = left.into_iter().chain(right).filter(|entry| entry.name.is_some()).collect();
         for entry in &mut entries {
             entry.columns_visible = false;
+        }
+        if let Some(alias) = alias {
+            // It has the merged columns alone, and hides no name.
+            let list = own.list.iter().take(merged.len()).cloned().collect();
+            let columns = Columns { list, complete: own.complete };
+            let entry = Entry { columns_visible: false, ..Entry::aliased(&alias, columns) };
+            no_conflict(&entries, std::slice::from_ref(&entry))?;
+            entries.push(entry);
         }
         entries.push(Entry::join(own));
         Ok(entries)
@@ -111,6 +120,9 @@ impl Walker<'_> {
         for name in names {
             let parts = identifiers(name)?;
             let [column] = parts.as_slice() else { return Err(foreign("a qualified name in USING")) };
+            if using_alias(column).is_some() {
+                continue;
+            }
             let exact_name = ident(column);
             for (side, columns) in [("left", left), ("right", right)] {
                 if !columns.has(&exact_name) && columns.complete {
@@ -229,6 +241,17 @@ impl Walker<'_> {
                 Err(construct("an alias in such quotes", "Use double quotes.").pointing(at))
             }
         }
+    }
+}
+
+/// The alias of `USING (…) AS j`, which stands last in the list.
+fn alias_of_using(constraint: &JoinConstraint) -> Walked<Option<String>> {
+    match constraint {
+        JoinConstraint::Using(names) => match names.last() {
+            Some(name) => Ok(identifiers(name)?.last().and_then(using_alias)),
+            None => Ok(None),
+        },
+        JoinConstraint::On(_) | JoinConstraint::Natural | JoinConstraint::None => Ok(None),
     }
 }
 
