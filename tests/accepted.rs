@@ -3,7 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it should be")]
 
-mod throwaway;
+#[path = "common/postgres.rs"]
+mod postgres;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +17,7 @@ use pgveil::govern::facts::{ColumnFacts, Facts, RelationFacts, RelationKind, Typ
 use pgveil::govern::snapshot::{Snapshot, SnapshotParts, WarehouseRules};
 use pgveil::names::{RelationName, WarehouseName};
 use pgveil::sql::{TextLimits, parse};
-use throwaway::Server;
+use postgres::TestPostgres;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 /// Columns that are flagged as PII.
@@ -199,6 +200,7 @@ fn snapshot() -> Snapshot {
         catalog,
         policy,
         facts: Facts { relations: BTreeMap::from([(warehouse.clone(), relations)]) },
+        quarantine: false,
         warehouses: BTreeMap::from([(warehouse, WarehouseRules::default())]),
         has_hash_key: true,
     };
@@ -260,11 +262,8 @@ fn what_is_refused_is_known() {
     }
 }
 
-async fn connect(server: &Server, path: &str) -> Client {
-    let settings = format!(
-        "host=127.0.0.1 port={} user=postgres dbname=warehouse options='-c search_path={path} -c timezone=UTC'",
-        server.port
-    );
+async fn connect(server: &TestPostgres, path: &str) -> Client {
+    let settings = format!("{}?options=-c%20search_path%3D{path}%20-c%20timezone%3DUTC", server.dsn("warehouse"));
     let (client, connection) = tokio_postgres::connect(&settings, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
@@ -298,8 +297,8 @@ async fn answer(client: &Client, sql: &str) -> Result<Answer, String> {
 
 #[tokio::test]
 async fn each_answer_is_plain_postgres_own() {
-    let Some(server) = Server::start() else { return };
-    server.query("", "CREATE DATABASE warehouse").unwrap();
+    let server = TestPostgres::start();
+    server.sql("postgres", "CREATE DATABASE warehouse");
     let loader = connect(&server, "pg_catalog").await;
     loader.batch_execute(&read("schema.sql")).await.unwrap();
     loader.batch_execute(&read("data.sql")).await.unwrap();

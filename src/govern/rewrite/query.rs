@@ -245,6 +245,7 @@ impl Walker<'_> {
         }
 
         self.scopes.enter();
+        let first_placed = self.placed.len();
         self.from(from)?;
         let before = self.log.len();
         let columns = self.projection(projection)?;
@@ -252,7 +253,7 @@ impl Walker<'_> {
             // Rows are chosen before they are grouped: what is read here needs no place in GROUP BY.
             let shown = self.log.len();
             self.expr(condition)?;
-            self.log.truncate(shown);
+            self.forget_own(shown);
         }
         if let Some(condition) = having {
             self.expr(condition)?;
@@ -273,6 +274,8 @@ impl Walker<'_> {
         }
         self.group_by(group_by, &columns, projection, before)?;
         self.scopes.leave();
+        // Everything that can refer to this FROM clause has been read.
+        self.show_columns(from, first_placed)?;
         Ok(columns)
     }
 
