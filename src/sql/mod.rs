@@ -30,6 +30,7 @@ mod limits;
 mod literals;
 mod marks;
 mod names;
+mod nested_query;
 mod parse;
 mod phrase;
 mod proof;
