@@ -553,13 +553,28 @@ fn a_filter_keeps_its_scope_and_place() {
 }
 
 #[test]
+fn equality_predicates_need_a_hash() {
+    let with = |mask: &str, predicates: &str| {
+        let column = format!("pii = true\n{mask}predicates = {predicates}\n");
+        compile_all(&[&PRODUCT.replace("pii = true\n", &column)], &CatalogRules { has_hash_key: true, ..rules() })
+    };
+    let (catalog, _) = with("mask = \"hash\"\n", "\"equality\"").unwrap();
+    let equality: Vec<bool> = catalog.iter().flat_map(|p| p.columns.iter().map(|c| c.equality)).collect();
+    assert_eq!(equality, [false, true, false]);
+    for mask in ["", "mask = \"last4\"\n"] {
+        let wrong = told(&with(mask, "\"equality\"").unwrap_err());
+        assert!(wrong.iter().any(|t| t.contains("predicates needs mask = \"hash\"")), "{wrong:#?}");
+    }
+    let wrong = told(&with("mask = \"hash\"\n", "\"range\"").unwrap_err());
+    assert!(wrong.iter().any(|t| t.contains("equality")), "{wrong:#?}");
+}
+
+#[test]
 fn keys_of_later_issues_are_counted_over_all_files() {
-    let text = format!(
-        "{PRODUCT}predicates = \"equality\"\n[sla]\nfreshness = \"1h\"\n[[sources]]\nx = 1\n[[caveats]]\n[[changelog]]\n"
-    );
+    let text = format!("{PRODUCT}[sla]\nfreshness = \"1h\"\n[[sources]]\nx = 1\n[[caveats]]\n[[changelog]]\n");
     let other = text.replace("marketing.orders", "marketing.others");
     let (_, warnings) = compile_all(&[&text, &other], &rules()).unwrap();
-    let expected = ["[[caveats]]", "[[changelog]]", "[[sources]]", "[sla]", "predicates on a column"];
+    let expected = ["[[caveats]]", "[[changelog]]", "[[sources]]", "[sla]"];
     let told = told(&warnings);
     assert_eq!(told.len(), expected.len(), "{told:#?}");
     for name in expected {
