@@ -37,6 +37,9 @@
 //!
 //! A room imports rooms above it in this table, never one beside or below it; `tests/arrows.rs` says how far each sees.
 
+// The lint has no exception for tests.
+#![cfg_attr(not(test), deny(clippy::string_slice))]
+
 pub mod app;
 pub mod audit;
 pub mod auth;

@@ -27,7 +27,7 @@ pub struct ProductView {
     pub query: ast::Query,
     /// In the contract's order, which is that of the query's output.
     pub columns: Vec<ViewColumn>,
-    /// Masked, filtered or fenced: the upstream's error texts are not trusted, costs are not shown.
+    /// Masked, filtered, fenced, or over a view or a foreign table: the upstream's error texts are not trusted, costs are not shown.
     pub guarded: bool,
     /// A row filter stands in it.
     pub filtered: bool,
@@ -81,6 +81,8 @@ pub(in crate::govern) struct Template {
     pub(in crate::govern) filters: Vec<FilterTemplate>,
     /// The relation is a view through which predicates may be pushed.
     pub(in crate::govern) leaky_view: bool,
+    /// The relation runs expressions of its own: their messages may quote what the contract does not name.
+    pub(in crate::govern) computed: bool,
 }
 
 /// One column, raw and masked.
@@ -176,7 +178,13 @@ impl Compiled {
                 mask,
             });
         }
-        Self::Ready(Template { relation_oid: facts.oid, columns, filters, leaky_view: is_leaky(facts) })
+        Self::Ready(Template {
+            relation_oid: facts.oid,
+            columns,
+            filters,
+            leaky_view: is_leaky(facts),
+            computed: is_computed(facts),
+        })
     }
 }
 
@@ -187,6 +195,13 @@ fn is_leaky(facts: &RelationFacts) -> bool {
         | RelationKind::PartitionedTable
         | RelationKind::MaterializedView
         | RelationKind::ForeignTable => false,
+    }
+}
+
+fn is_computed(facts: &RelationFacts) -> bool {
+    match facts.kind {
+        RelationKind::View | RelationKind::ForeignTable => true,
+        RelationKind::Table | RelationKind::PartitionedTable | RelationKind::MaterializedView => false,
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) fn build(
     let query = select(projection, product, filter.clone(), fenced);
     ProductView {
         id: product.id.clone(),
-        guarded: fenced || columns.iter().any(|column| column.masked),
+        guarded: fenced || template.computed || columns.iter().any(|column| column.masked),
         functions: functions.into_iter().collect(),
         filter: filter.as_ref().map(sql::render_expr),
         query,
