@@ -17,6 +17,8 @@ use super::statement::Statement;
 
 /// Longer texts are not worth the search.
 const LONGEST: usize = 64 * 1024;
+/// A masked relation makes a print much longer than the text.
+const LONGEST_PRINT: usize = 512 * 1024;
 
 /// A place in the client's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub enum Named {
 /// Where in the client's text stands what `print` has at `position` (characters, from 1). `rewritten` is the tree that was
 /// printed as a part of `print`, with the client's places.
 pub fn origin(rewritten: &Query, print: &str, position: usize, client_text: &str) -> Option<Origin> {
-    if client_text.len() > LONGEST {
+    if client_text.len() > LONGEST || print.len() > LONGEST_PRINT {
         return None;
     }
     with_deep_stack(|| {

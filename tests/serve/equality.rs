@@ -49,7 +49,7 @@ fn known_values(f: &Fixture) {
         (format!("email IN ('nobody', '{raw}', 'none')"), vec![], found, 0),
         (format!("email NOT IN ('nobody', '{raw}')"), vec![], all - found, all),
         (format!("email IS NOT DISTINCT FROM '{raw}'"), vec![], found, 0),
-        (format!("email = '{raw}' OR lead_id < 0"), vec![], found, 0),
+        (format!("email = '{raw}' OR lead_id IS NULL"), vec![], found, 0),
         ("email = $1".to_owned(), vec![&raw], found, 0),
         ("email = $1::varchar".to_owned(), vec![&raw], found, 0),
         ("email IN ($1, $2)".to_owned(), vec!["nobody", &raw], found, 0),
