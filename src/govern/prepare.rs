@@ -98,20 +98,22 @@ impl<'a> Draft<'a> {
 
     /// Puts the cap into the query.
     fn row_cap(&mut self, kind: PermitKind, limits: &Limits) -> Option<RowCap> {
-        let most = match kind {
-            PermitKind::Copy => limits.copy_max_rows,
+        let (most, setting, source) = match kind {
+            PermitKind::Copy => {
+                let (setting, source) = &limits.copy_max_rows_source;
+                (limits.copy_max_rows?, *setting, source)
+            }
             PermitKind::Query
             | PermitKind::Explain
             | PermitKind::Prepare
             | PermitKind::Declare
-            | PermitKind::Execute => limits.max_rows,
-        }?;
+            | PermitKind::Execute => (limits.max_rows?, "max_rows", &limits.max_rows_source),
+        };
         // An own LIMIT is looked at; a query in parentheses may have one.
         let bare = self.query.limit_clause.is_none() && self.query.fetch.is_none();
         self.needs.literal_values |= !bare || matches!(*self.query.body, SetExpr::Query(_));
         let in_sql = row_limit::cap(&mut self.query, most);
-        let cap =
-            RowCap { limit: most, on_max_rows: limits.on_max_rows, source: limits.max_rows_source.clone(), in_sql };
+        let cap = RowCap { limit: most, on_max_rows: limits.on_max_rows, setting, source: source.clone(), in_sql };
         // The plan that EXPLAIN shows is the plan that would run; its own answer is one row.
         (kind != PermitKind::Explain).then_some(cap)
     }
@@ -140,9 +142,8 @@ fn proven(statement: &Statement, sql: &str, needs: &Requirements, input: &Decide
         Some(schema) => relations.contains(&(schema.as_str(), name.as_str())),
         None => needs.with_names.contains(name),
     };
-    let functions: BTreeSet<&(Option<String>, String)> =
-        needs.functions.iter().chain(needs.products.iter().flat_map(|need| &need.view.functions)).collect();
-    let function_known = |called: &(Option<String>, String)| functions.contains(called) || is_grammar(called, input);
+    let function_known =
+        |called: &(Option<String>, String)| needs.functions.contains(called) || is_grammar(called, input);
     if summary.statements == 1
         && summary.relations.iter().all(relation_known)
         && summary.functions.iter().all(function_known)

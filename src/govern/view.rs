@@ -23,8 +23,10 @@ mod query;
 pub struct ProductView {
     /// Which product.
     pub id: ProductId,
-    /// `SELECT contract columns FROM relation [WHERE filters] [OFFSET 0]`.
-    pub query: ast::Query,
+    /// `SELECT FROM relation [WHERE filters] [OFFSET 0]`: every row that is shown, and nothing of it yet.
+    pub(in crate::govern) rows: ast::Query,
+    /// What the columns are in the query, in their order.
+    pub(in crate::govern) items: Vec<ViewItem>,
     /// In the contract's order, which is that of the query's output.
     pub columns: Vec<ViewColumn>,
     /// Masked, filtered, fenced, or over a view or a foreign table: the upstream's error texts are not trusted, costs are not shown.
@@ -37,10 +39,42 @@ pub struct ProductView {
     pub relation: RelationName,
     /// `pg_class.oid` of the physical relation.
     pub relation_oid: u32,
-    /// Schema and name of each function that the query calls, for the second parser's summary.
-    pub functions: Vec<(Option<String>, String)>,
+    /// Schema and name of each function that its filters call, for the second parser's summary.
+    pub(in crate::govern) filter_functions: Vec<FunctionName>,
     /// The predicate that stands in it, rendered, for `explain`.
     pub filter: Option<String>,
+}
+
+/// Schema and name of a function.
+pub(in crate::govern) type FunctionName = (Option<String>, String);
+
+/// A column in a view's query.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::govern) struct ViewItem {
+    /// The column as it is shown, under its name.
+    pub(in crate::govern) item: ast::SelectItem,
+    /// The functions of its mask.
+    pub(in crate::govern) functions: Vec<FunctionName>,
+}
+
+impl ProductView {
+    /// `SELECT contract columns FROM relation [WHERE filters] [OFFSET 0]`.
+    pub fn query(&self) -> ast::Query {
+        let mut query = self.rows.clone();
+        self.show(&mut query, |_| true);
+        query
+    }
+
+    /// Puts the columns that are `kept` (their places) into a copy of [`Self::rows`], and gives the functions that are called.
+    pub(in crate::govern) fn show(&self, rows: &mut ast::Query, kept: impl Fn(usize) -> bool) -> Vec<&FunctionName> {
+        let items = || self.items.iter().enumerate().filter(|(place, _)| kept(*place)).map(|(_, item)| item);
+        let mut functions: Vec<&FunctionName> = self.filter_functions.iter().collect();
+        if let ast::SetExpr::Select(select) = &mut *rows.body {
+            select.projection = items().map(|item| item.item.clone()).collect();
+            functions.extend(items().flat_map(|item| &item.functions));
+        }
+        functions
+    }
 }
 
 /// One column of a view.

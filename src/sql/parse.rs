@@ -199,7 +199,7 @@ fn parsed_tokens<T>(
     phrase: &Phrase<'_>,
     read: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
 ) -> (Result<T, ParserError>, Stopped) {
-    let dialect = Postgres::new(tokens.len());
+    let dialect = Postgres::new(&tokens);
     let mut parser = Parser::new(&dialect)
         .with_options(ParserOptions::new().with_unescape(false).with_trailing_commas(false))
         .with_recursion_limit(phrase.max_depth * 2 + 50)

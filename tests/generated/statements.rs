@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::choices::{Choices, shrink, shrink_text, splitmix};
 use super::common::wire::{Answer, Frame, answers};
+use super::decisions::Engine;
 use super::grammar::{Grammar, Statement, Way};
 use super::stage::{Seat, Stage, USERS, receive, send};
 
@@ -57,6 +58,7 @@ fn rewrite(row: &[u32]) -> Statement {
 fn statements_equal_the_twin_and_tell_nothing_of_what_is_hidden() {
     let stage = Stage::new();
     let mut seats: Vec<Seat<'_>> = (0..USERS.len()).map(|user| stage.seat(user)).collect();
+    let engine = Engine::new(&stage);
     let only = std::env::var("PGVEIL_ONLY").ok().map(|text| text.parse::<u64>().unwrap());
     let count = if only.is_some() { 1 } else { setting("PGVEIL_STATEMENTS", STATEMENTS) };
     let mut state = setting("PGVEIL_SEED", SEED);
@@ -68,7 +70,7 @@ fn statements_equal_the_twin_and_tell_nothing_of_what_is_hidden() {
         asked += 1;
         let seed = only.unwrap_or_else(|| splitmix(&mut state));
         let (statement, row, user) = write(seed);
-        let verdict = judge(&mut seats[user], &statement);
+        let verdict = verdict(&mut seats[user], &engine, &statement, seed);
         if only.is_some() {
             eprintln!("{}: {}\n{:?}", USERS[user].0, statement.sql, verdict);
         }
@@ -83,7 +85,7 @@ fn statements_equal_the_twin_and_tell_nothing_of_what_is_hidden() {
                 "refused"
             }
             Verdict::Finding(found) => {
-                findings.push(report(&mut seats[user], seed, &statement, row, &found));
+                findings.push(report(&mut seats[user], &engine, seed, &statement, row, &found));
                 eprintln!("{}", findings.last().unwrap());
                 "finding"
             }
@@ -118,9 +120,16 @@ fn refusal(seat: &mut Seat<'_>, statement: &Statement, row: Vec<u32>, why: &str)
 }
 
 /// The case, made small.
-fn report(seat: &mut Seat<'_>, seed: u64, statement: &Statement, row: Vec<u32>, found: &Finding) -> String {
+fn report(
+    seat: &mut Seat<'_>,
+    engine: &Engine,
+    seed: u64,
+    statement: &Statement,
+    row: Vec<u32>,
+    found: &Finding,
+) -> String {
     let mut last = found.clone();
-    let mut same = |seat: &mut Seat<'_>, statement: &Statement| match judge(seat, statement) {
+    let mut same = |seat: &mut Seat<'_>, statement: &Statement| match verdict(seat, engine, statement, seed) {
         Verdict::Finding(other) if other.what == found.what => {
             last = other;
             true
@@ -142,6 +151,13 @@ fn report(seat: &mut Seat<'_>, seed: u64, statement: &Statement, row: Vec<u32>, 
         last.seen,
         last.expected
     )
+}
+
+fn verdict(seat: &mut Seat<'_>, engine: &Engine, statement: &Statement, seed: u64) -> Verdict {
+    match engine.check(seat.user, &statement.sql, seed) {
+        Ok(()) => judge(seat, statement),
+        Err(what) => finding("a property of decisions does not hold", what, ""),
+    }
 }
 
 fn judge(seat: &mut Seat<'_>, statement: &Statement) -> Verdict {

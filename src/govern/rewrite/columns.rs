@@ -158,6 +158,13 @@ impl Walker<'_> {
         self.read(columns.list.iter().flat_map(|column| column.origins.iter().copied()));
     }
 
+    /// Notes that columns must stay where they are, read or not.
+    pub(super) fn keep_all(&mut self, columns: &Columns) {
+        for origin in columns.list.iter().flat_map(|column| &column.origins) {
+            self.needs.keep(*origin);
+        }
+    }
+
     /// Notes what may be behind a name that was taken for an output column.
     pub(super) fn read_behind(&mut self, name: &str) {
         match self.scopes.column(name) {

@@ -127,40 +127,47 @@ impl Walker<'_> {
         Ok(merged)
     }
 
-    /// One relation, subquery, function or join in parentheses.
+    /// One relation, subquery, function or join in parentheses. All but joins are noted in `placed`.
     fn factor(&mut self, factor: &mut TableFactor) -> Walked<Vec<Entry>> {
+        if let TableFactor::NestedJoin { table_with_joins, alias } = factor {
+            return self.nested_join(table_with_joins, alias.as_ref());
+        }
+        if let TableFactor::Table { args: None, .. } = factor {
+            only_named(factor)?;
+            let (entry, reference) = self.relation(factor)?;
+            self.placed.push(reference);
+            return Ok(vec![entry]);
+        }
+        let entries = self.subquery_or_call(factor)?;
+        self.placed.push(None);
+        Ok(entries)
+    }
+
+    fn nested_join(&mut self, join: &mut TableWithJoins, alias: Option<&TableAlias>) -> Walked<Vec<Entry>> {
+        let entries = self.joined(join)?;
+        let Some(alias) = alias else { return Ok(entries) };
+        // The alias of a join hides the names inside of it.
+        let mut columns = shown(&entries);
+        let names = plain_names(alias)?;
+        columns.renamed(&names);
+        if !names.is_empty() {
+            self.keep_all(&columns);
+        }
+        Ok(vec![Entry::aliased(&ident(&alias.name), columns)])
+    }
+
+    fn subquery_or_call(&mut self, factor: &mut TableFactor) -> Walked<Vec<Entry>> {
+        only_named(factor)?;
         match factor {
-            TableFactor::Table {
-                name,
-                alias,
-                args,
-                with_hints,
-                version,
-                with_ordinality,
-                partitions,
-                json_path,
-                sample,
-                index_hints,
-            } => {
-                absent("WITH (…) after a table", !with_hints.is_empty())?;
-                absent("FOR SYSTEM_TIME", version.is_some())?;
-                absent("PARTITION", !partitions.is_empty())?;
-                absent("a JSON path after a table", json_path.is_some())?;
-                absent("an index hint", !index_hints.is_empty())?;
-                not_sampled(sample.is_some())?;
-                match args {
-                    Some(TableFunctionArgs { args, settings }) => {
-                        absent("SETTINGS", settings.is_some())?;
-                        let (name, args, alias) = (name.clone(), std::mem::take(args), alias.take());
-                        let call = TableCall { name, args, ordinality: *with_ordinality, alias, lateral: false };
-                        self.table_function(factor, call).map(|entry| vec![entry])
-                    }
-                    None => {
-                        absent("WITH ORDINALITY after a table", *with_ordinality)?;
-                        self.relation(factor).map(|entry| vec![entry])
-                    }
+            TableFactor::Table { name, alias, args, with_ordinality, .. } => match args {
+                Some(TableFunctionArgs { args, settings }) => {
+                    absent("SETTINGS", settings.is_some())?;
+                    let (name, args, alias) = (name.clone(), std::mem::take(args), alias.take());
+                    let call = TableCall { name, args, ordinality: *with_ordinality, alias, lateral: false };
+                    self.table_function(factor, call).map(|entry| vec![entry])
                 }
-            }
+                None => Err(foreign("this in FROM")),
+            },
             TableFactor::Derived { lateral, subquery, alias, sample } => {
                 not_sampled(sample.is_some())?;
                 self.scopes.current().lateral_active = *lateral;
@@ -189,14 +196,7 @@ impl Walker<'_> {
                 let call = TableCall { name, args, ordinality: *with_ordinality, alias: alias.take(), lateral: false };
                 self.table_function(factor, call).map(|entry| vec![entry])
             }
-            TableFactor::NestedJoin { table_with_joins, alias } => {
-                let entries = self.joined(table_with_joins)?;
-                let Some(alias) = alias else { return Ok(entries) };
-                // The alias of a join hides the names inside of it.
-                let mut columns = shown(&entries);
-                columns.renamed(&plain_names(alias)?);
-                Ok(vec![Entry::aliased(&ident(&alias.name), columns)])
-            }
+            TableFactor::NestedJoin { .. } => Err(foreign("this in FROM")),
             TableFactor::TableFunction { .. } => Err(foreign("TABLE (…) in FROM")),
             TableFactor::JsonTable { .. } => {
                 Err(construct("JSON_TABLE", "Use jsonb_to_recordset or jsonb_path_query."))
@@ -222,6 +222,32 @@ impl Walker<'_> {
             }
         }
     }
+}
+
+/// A relation or a call by its name, with nothing that is not Postgres'.
+fn only_named(factor: &TableFactor) -> Walked {
+    let TableFactor::Table {
+        name: _,
+        alias: _,
+        args,
+        with_hints,
+        version,
+        with_ordinality,
+        partitions,
+        json_path,
+        sample,
+        index_hints,
+    } = factor
+    else {
+        return Ok(());
+    };
+    absent("WITH (…) after a table", !with_hints.is_empty())?;
+    absent("FOR SYSTEM_TIME", version.is_some())?;
+    absent("PARTITION", !partitions.is_empty())?;
+    absent("a JSON path after a table", json_path.is_some())?;
+    absent("an index hint", !index_hints.is_empty())?;
+    not_sampled(sample.is_some())?;
+    absent("WITH ORDINALITY after a table", args.is_none() && *with_ordinality)
 }
 
 fn not_sampled(sampled: bool) -> Walked {

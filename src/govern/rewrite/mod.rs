@@ -5,6 +5,10 @@
 //! name means would be the place where the two differ. Matches are exhaustive and structs are taken apart field by field,
 //! so that a node which a new parser brings fails to compile here; what is not understood is denied by name.
 
+//!
+//! A reference to a product becomes its rows at once, and shows columns when the SELECT in whose FROM clause it stands has
+//! been read whole: those that are read, or all where something depends on which there are.
+
 mod calls;
 mod columns;
 mod equality;
@@ -13,6 +17,7 @@ mod from;
 mod grouping;
 mod literals;
 mod ordering;
+mod placed;
 mod query;
 mod refuse;
 mod relations;
@@ -35,6 +40,9 @@ struct Walker<'a> {
     needs: Requirements,
     /// Columns in the order in which they were read; grouping looks at a part of it.
     log: Vec<Origin>,
+    /// For each relation, subquery and call of the FROM clauses that are being read, in their order: which reference to a
+    /// product it is.
+    placed: Vec<Option<usize>>,
     /// False in the arguments of EXECUTE, which read nothing.
     queries_allowed: bool,
 }
@@ -46,6 +54,7 @@ impl<'a> Walker<'a> {
             scopes: Scopes::default(),
             needs: Requirements::default(),
             log: Vec::new(),
+            placed: Vec::new(),
             queries_allowed: true,
         }
     }

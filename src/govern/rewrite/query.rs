@@ -240,6 +240,7 @@ impl Walker<'_> {
         }
 
         self.scopes.enter();
+        let first_placed = self.placed.len();
         self.from(from)?;
         let before = self.log.len();
         let columns = self.projection(projection)?;
@@ -268,6 +269,8 @@ impl Walker<'_> {
         }
         self.group_by(group_by, &columns, projection, before)?;
         self.scopes.leave();
+        // Everything that can refer to this FROM clause has been read.
+        self.show_columns(from, first_placed)?;
         Ok(columns)
     }
 

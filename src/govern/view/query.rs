@@ -11,7 +11,7 @@ use super::super::expression;
 use super::super::filters::{self, Visible};
 use super::super::snapshot::Snapshot;
 use super::super::subject::Subject;
-use super::{ProductView, Template, ViewColumn};
+use super::{FunctionName, ProductView, Template, ViewColumn, ViewItem};
 
 pub(super) fn build(
     snapshot: &Snapshot,
@@ -21,8 +21,7 @@ pub(super) fn build(
     subject: &Subject,
 ) -> ProductView {
     let rows = filters::visible_to(&template.filters, roles, &subject.attributes);
-    let mut projection = Vec::new();
-    let mut functions = BTreeSet::new();
+    let mut items = Vec::new();
     let mut columns = Vec::new();
     for (column, number) in template.columns.iter().zip(1..) {
         let raw = Expr::Identifier(sql::exact(&column.name));
@@ -35,11 +34,12 @@ pub(super) fn build(
                 show(raw, mask.clone(), &unmasked, &rows)
             }
         };
-        expression::functions_of(&expr, &mut functions);
-        projection.push(match expr {
+        let functions = functions_of(&expr);
+        let item = match expr {
             raw @ Expr::Identifier(_) => SelectItem::UnnamedExpr(raw),
             expr => SelectItem::ExprWithAlias { expr, alias: sql::exact(&column.name) },
-        });
+        };
+        items.push(ViewItem { item, functions });
         columns.push(ViewColumn {
             name: column.name.clone(),
             pii: column.pii,
@@ -54,22 +54,25 @@ pub(super) fn build(
     let filter = rows.predicate();
     let filtered = filter.is_some();
     let fenced = filtered || template.leaky_view;
-    if let Some(filter) = &filter {
-        expression::functions_of(filter, &mut functions);
-    }
-    let query = select(projection, product, filter.clone(), fenced);
     ProductView {
         id: product.id.clone(),
         guarded: fenced || template.computed || columns.iter().any(|column| column.masked),
-        functions: functions.into_iter().collect(),
+        filter_functions: filter.as_ref().map(functions_of).unwrap_or_default(),
         filter: filter.as_ref().map(sql::render_expr),
-        query,
+        rows: rows_of(product, filter, fenced),
+        items,
         columns,
         filtered,
         fenced,
         relation: product.relation.clone(),
         relation_oid: template.relation_oid,
     }
+}
+
+fn functions_of(expr: &Expr) -> Vec<FunctionName> {
+    let mut functions = BTreeSet::new();
+    expression::functions_of(expr, &mut functions);
+    functions.into_iter().collect()
 }
 
 /// The roles among these that see the column raw.
@@ -92,7 +95,7 @@ fn show(raw: Expr, mask: Expr, unmasked_rows: &Visible, all_rows: &Visible) -> (
     }
 }
 
-fn select(projection: Vec<SelectItem>, product: &Product, filter: Option<Expr>, fenced: bool) -> ast::Query {
+fn rows_of(product: &Product, filter: Option<Expr>, fenced: bool) -> ast::Query {
     let relation = ObjectName::from(vec![sql::exact(&product.relation.schema), sql::exact(&product.relation.name)]);
     let from = ast::TableWithJoins {
         relation: ast::TableFactor::Table {
@@ -116,7 +119,7 @@ fn select(projection: Vec<SelectItem>, product: &Product, filter: Option<Expr>, 
         select_modifiers: None,
         top: None,
         top_before_distinct: false,
-        projection,
+        projection: Vec::new(),
         exclude: None,
         into: None,
         from: vec![from],
