@@ -150,6 +150,7 @@ fn masked(facts: &RelationFacts, columns: &[(&str, Option<Mask>)]) -> Result<Str
                 pii: Pii::Yes,
                 nullable: true,
                 mask: mask.clone(),
+                equality: false,
             })
             .collect(),
         checks: Vec::new(),
