@@ -128,15 +128,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         self.read_under(prepared);
         let made = Made::Statement(name.to_owned());
         if name.is_empty() {
-            let mut sent = false;
+            let mut lies = StatementName::unnamed();
             self.enqueue(|connection| {
-                sent = connection.parse_passing(permit, &prepared.types)?;
-                if !sent {
+                lies = connection.parse_passing(permit, &prepared.types)?;
+                if !lies.is_unnamed() {
                     connection.answer(Bytes::from_static(PARSE_COMPLETE));
                 }
                 Ok(())
             })?;
-            self.unnamed = sent.then(|| Arc::clone(prepared));
+            self.unnamed = Some((Arc::clone(prepared), lies));
         } else {
             self.enqueue(|connection| {
                 connection.prepare(permit, &prepared.types)?;
@@ -228,8 +228,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     /// Where a statement lies on the lease, prepared again if it must be.
     fn on_lease(&mut self, prepared: &Arc<Prepared>, permit: &Permit, way: Use) -> Result<StatementName, Trouble> {
-        if self.unnamed.as_ref().is_some_and(|unnamed| Arc::ptr_eq(unnamed, prepared)) {
-            return Ok(StatementName::unnamed());
+        if let Some((unnamed, lies)) = &self.unnamed
+            && Arc::ptr_eq(unnamed, prepared)
+        {
+            let name = lies.clone();
+            if way == (Use::Unnamed { bound: true }) && !name.is_unnamed() {
+                // Each portal is a use of its own.
+                self.unnamed = None;
+            }
+            return Ok(name);
         }
         let mut name = StatementName::unnamed();
         let read_under = self.read_under(prepared);
@@ -237,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             let types = &prepared.types;
             name = match way {
                 Use::Named => connection.ensure_prepared(permit, types, &read_under)?,
-                Use::Unnamed { bound } => connection.ensure_passing(permit, types, &read_under, bound)?,
+                Use::Unnamed { .. } => connection.ensure_passing(permit, types, &read_under)?,
             };
             Ok(())
         })?;

@@ -163,47 +163,38 @@ impl Connection {
         let settings = self.conversation.applied.in_force();
         self.prepare_anew(permit, types, &Wanted::named(&permit.sql, Types::Oids(types), &settings))
     }
-    /// The client's Parse of its unnamed statement. True: it was sent as such, and its answer is the client's. False: a text
-    /// that comes again and again is prepared here, to be used a few times; answer the client with [`Self::answer`].
-    pub fn parse_passing(&mut self, permit: &Permit, types: &[u32]) -> Result<bool, UpstreamError> {
+    /// The client's Parse of its unnamed statement, and the name under which it can be bound once. The unnamed one: it was
+    /// sent as such, and its answer is the client's. Another: the text has come before and is prepared here, to be used a few
+    /// times; answer the client with [`Self::answer`].
+    pub fn parse_passing(&mut self, permit: &Permit, types: &[u32]) -> Result<StatementName, UpstreamError> {
         let settings = self.conversation.applied.in_force();
         let wanted = Wanted::passing(&permit.sql, types, &settings);
         if permit.kind != PermitKind::Query || self.conversation.skipping {
-            self.parse_unnamed(permit, types)?;
-            return Ok(true);
+            return self.parse_unnamed(permit, types);
         }
-        if self.conversation.prepared.find(&wanted, self.conversation.unit).is_some() {
-            return Ok(false);
+        if let Some(name) = self.conversation.prepared.find(&wanted, self.conversation.unit) {
+            return Ok(name);
         }
-        if !self.conversation.prepared.is_worth_keeping(&wanted) {
-            self.parse_unnamed(permit, types)?;
-            return Ok(true);
+        match self.conversation.prepared.is_worth_keeping(&wanted) {
+            true => self.prepare_anew(permit, types, &wanted),
+            false => self.parse_unnamed(permit, types),
         }
-        self.prepare_anew(permit, types, &wanted)?;
-        Ok(false)
     }
-    /// Where the client's unnamed statement lies, when it does not lie under the connection's own. `bound`: to make a portal.
+    /// Where the client's unnamed statement lies when it is bound again, or on another connection.
     pub fn ensure_passing(
         &mut self,
         permit: &Permit,
         types: &[u32],
         read_under: &Arc<UpstreamSettings>,
-        bound: bool,
     ) -> Result<StatementName, UpstreamError> {
         if self.conversation.skipping {
             return Ok(StatementName::unnamed());
         }
-        let name = match self.find_read(&Wanted::passing(&permit.sql, types, read_under)) {
-            Some(name) => name,
-            None => {
-                let settings = self.conversation.applied.in_force();
-                self.prepare_anew(permit, types, &Wanted::passing(&permit.sql, types, &settings))?
-            }
-        };
-        if bound {
-            self.conversation.prepared.count_use(&permit.sql, &name);
+        if let Some(name) = self.find_read(&Wanted::passing(&permit.sql, types, read_under)) {
+            return Ok(name);
         }
-        Ok(name)
+        let settings = self.conversation.applied.in_force();
+        self.prepare_anew(permit, types, &Wanted::passing(&permit.sql, types, &settings))
     }
     /// Bind: the client's values and formats for a statement of this connection.
     pub fn bind(&mut self, portal: &str, statement: &StatementName, rest: &BindRest<'_>) -> Enqueued {

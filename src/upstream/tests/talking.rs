@@ -351,13 +351,10 @@ async fn pass(
     value: Option<&str>,
 ) -> (bool, Vec<String>) {
     let before = connection.write.len();
-    let under = connection.conversation.applied.in_force();
-    let name = if connection.parse_passing(statement, types).unwrap() {
-        crate::upstream::StatementName::unnamed()
-    } else {
+    let name = connection.parse_passing(statement, types).unwrap();
+    if !name.is_unnamed() {
         connection.answer(parse_complete());
-        connection.ensure_passing(statement, types, &under, true).unwrap()
-    };
+    }
     let read = connection.write[before..].windows(statement.sql.len()).any(|bytes| bytes == statement.sql.as_bytes());
     bind(connection, "", &name, value);
     connection.execute("", 0).unwrap();
