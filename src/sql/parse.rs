@@ -18,10 +18,14 @@ use super::wrapped;
 
 /// Splits the text at its top-level semicolons and parses each statement. A text without any is one [`Statement::Empty`].
 pub fn parse(text: &str, limits: &TextLimits) -> Result<Vec<Parsed>, SqlError> {
-    let lexemes = lex(text, limits)?;
+    parse_lexemes(text, &lex(text, limits)?, limits)
+}
+
+/// [`parse`] for a text whose lexemes are known.
+pub(super) fn parse_lexemes(text: &str, lexemes: &[Lexeme], limits: &TextLimits) -> Result<Vec<Parsed>, SqlError> {
     with_deep_stack(|| {
         let mut parsed = Vec::new();
-        for part in split(&lexemes) {
+        for part in split(lexemes) {
             if !part.is_empty() {
                 parsed.push(statement(text, part, limits)?);
             }

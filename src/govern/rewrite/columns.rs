@@ -46,10 +46,12 @@ impl Walker<'_> {
                 let entry = self.qualifier(qualifier)?;
                 let name = ident(column);
                 if !entry.columns.has(&name) {
-                    return Err(self.no_column_of(&entry, qualifier, column));
+                    return Err(self.no_column_of(entry, qualifier, column));
                 }
-                self.read(entry.columns.origins(&name));
-                Ok(vec![self.qualifier_as_written(&entry, qualifier), column.clone()])
+                let origins: Vec<_> = entry.columns.origins(&name).collect();
+                let written = self.qualifier_as_written(entry, qualifier);
+                self.read(origins);
+                Ok(vec![written, column.clone()])
             }
             [] => Err(foreign("an empty name")),
         }
@@ -86,7 +88,7 @@ impl Walker<'_> {
     }
 
     /// The relation that the part of a reference before its column means.
-    pub(super) fn qualifier(&self, qualifier: &[Ident]) -> Walked<Entry> {
+    pub(super) fn qualifier(&self, qualifier: &[Ident]) -> Walked<&Entry> {
         let found = match qualifier {
             [table] => self.scopes.relation(&ident(table)),
             [schema, table] => self.unaliased(&ident(schema), &ident(table)),
@@ -101,7 +103,7 @@ impl Walker<'_> {
             }
         };
         match found {
-            Ok(Some(entry)) if qualifier.len() == 1 || self.reaches(entry) => Ok(entry.clone()),
+            Ok(Some(entry)) if qualifier.len() == 1 || self.reaches(entry) => Ok(entry),
             Ok(Some(_)) => {
                 Err(qualifier.last().map_or_else(|| foreign("an empty name"), |table| self.ambiguous_table(table)))
             }
@@ -138,9 +140,10 @@ impl Walker<'_> {
     pub(super) fn whole_relation(&mut self, name: &mut ObjectName) -> Walked<Columns> {
         let parts = identifiers(name)?;
         let entry = self.qualifier(&parts)?;
-        self.read_all(&entry.columns);
-        name.0 = vec![ObjectNamePart::Identifier(self.qualifier_as_written(&entry, &parts))];
-        Ok(entry.columns)
+        let (columns, written) = (entry.columns.clone(), self.qualifier_as_written(entry, &parts));
+        self.read_all(&columns);
+        name.0 = vec![ObjectNamePart::Identifier(written)];
+        Ok(columns)
     }
 
     /// `*`: the columns of the current FROM clause, all of which are read.
