@@ -282,7 +282,7 @@ pub(super) fn is_timeless(sql: &str) -> bool {
     const MOMENTS: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
     let mut rest = sql;
     while let Some(at) = rest.find(['\'', '"', '$']) {
-        let (_, quoted) = rest.split_at(at);
+        let Some((_, quoted)) = rest.split_at_checked(at) else { return false };
         let mut after = quoted.chars();
         let quote = after.next().unwrap_or('$');
         let inside = after.as_str();
@@ -296,7 +296,7 @@ pub(super) fn is_timeless(sql: &str) -> bool {
         }
         // A doubled quote ends one stretch and begins the next: each is looked at.
         let Some(end) = inside.find(quote) else { return false };
-        let (literal, end) = inside.split_at(end);
+        let Some((literal, end)) = inside.split_at_checked(end) else { return false };
         rest = end.get(1..).unwrap_or_default();
         if quote == '"' {
             continue;
