@@ -33,6 +33,9 @@ pub struct ProductView {
     pub filtered: bool,
     /// `OFFSET 0` stands in it: the planner moves nothing of the client's inside.
     pub fenced: bool,
+    /// The query without its fence, for statements whose conditions are leak-proof (see `govern::fence`). `None`: there is no
+    /// fence, or it stands always.
+    pub unfenced: Option<ast::Query>,
     /// The physical relation: the only one that the query reads.
     pub relation: RelationName,
     /// `pg_class.oid` of the physical relation.
@@ -79,6 +82,8 @@ pub(in crate::govern) struct Template {
     pub(in crate::govern) filters: Vec<FilterTemplate>,
     /// The relation is a view through which predicates may be pushed.
     pub(in crate::govern) leaky_view: bool,
+    /// Its columns are what they seem: stored here, and no expressions of a view or conditions that another server evaluates.
+    pub(in crate::govern) stored: bool,
 }
 
 /// One column, raw and masked.
@@ -171,7 +176,13 @@ impl Compiled {
                 mask,
             });
         }
-        Self::Ready(Template { relation_oid: facts.oid, columns, filters, leaky_view: is_leaky(facts) })
+        Self::Ready(Template {
+            relation_oid: facts.oid,
+            columns,
+            filters,
+            leaky_view: is_leaky(facts),
+            stored: is_stored(facts),
+        })
     }
 }
 
@@ -182,6 +193,13 @@ fn is_leaky(facts: &RelationFacts) -> bool {
         | RelationKind::PartitionedTable
         | RelationKind::MaterializedView
         | RelationKind::ForeignTable => false,
+    }
+}
+
+fn is_stored(facts: &RelationFacts) -> bool {
+    match facts.kind {
+        RelationKind::Table | RelationKind::PartitionedTable | RelationKind::MaterializedView => true,
+        RelationKind::View | RelationKind::ForeignTable => false,
     }
 }
 

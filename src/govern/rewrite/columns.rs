@@ -48,6 +48,7 @@ impl Walker<'_> {
                 if !entry.columns.has(&name) {
                     return Err(self.no_column_of(&entry, qualifier, column));
                 }
+                self.touch(&entry.columns, &name);
                 self.read(entry.columns.origins(&name));
                 Ok(vec![self.qualifier_as_written(&entry, qualifier), column.clone()])
             }
@@ -60,10 +61,15 @@ impl Walker<'_> {
         let exact_name = ident(name);
         match self.scopes.column(&exact_name) {
             ColumnLookup::Found(origins) => {
+                match self.scopes.only_column(&exact_name).cloned() {
+                    Some(column) => self.touched.column(&column),
+                    None => self.touched.anything(),
+                }
                 self.read(origins);
                 return Ok(name.clone());
             }
             ColumnLookup::Perhaps(origins) => {
+                self.touched.anything();
                 self.read(origins);
                 // It may also be the relation of that name, of which every column then counts.
                 if let Ok(Some(entry)) = self.scopes.relation(&exact_name) {
@@ -86,7 +92,7 @@ impl Walker<'_> {
     }
 
     /// The relation that the part of a reference before its column means.
-    fn qualifier(&self, qualifier: &[Ident]) -> Walked<Entry> {
+    pub(super) fn qualifier(&self, qualifier: &[Ident]) -> Walked<Entry> {
         let found = match qualifier {
             [table] => self.scopes.relation(&ident(table)),
             [schema, table] => self.unaliased(&ident(schema), &ident(table)),
@@ -155,7 +161,13 @@ impl Walker<'_> {
     }
 
     pub(super) fn read_all(&mut self, columns: &Columns) {
+        columns.list.iter().for_each(|column| self.touched.column(column));
         self.read(columns.list.iter().flat_map(|column| column.origins.iter().copied()));
+    }
+
+    /// Notes which references a condition reads.
+    fn touch(&mut self, columns: &Columns, name: &str) {
+        columns.list.iter().filter(|column| column.name == name).for_each(|column| self.touched.column(column));
     }
 
     /// Notes what may be behind a name that was taken for an output column.

@@ -39,6 +39,8 @@ impl Walker<'_> {
         outer: Option<&mut OrderBy>,
         recursive: Option<&Recursive>,
     ) -> Walked<Columns> {
+        // In a condition it may read anything, and it is evaluated where the condition is.
+        self.touched.anything();
         if !self.queries_allowed {
             return Err(construct("a subquery in the arguments of EXECUTE", "Pass its result as a value."));
         }
@@ -145,7 +147,7 @@ impl Walker<'_> {
                         return Err(foreign("BY NAME"));
                     }
                 }
-                let columns = with_deep_stack(|| self.set_expr(left, None, None))?.sealed();
+                let columns = with_deep_stack(|| self.set_expr(left, None, None))?.mixed();
                 if let Some(recursive) = recursive {
                     let mut known = columns.clone();
                     known.renamed(&recursive.renamed);
@@ -246,11 +248,11 @@ impl Walker<'_> {
         if let Some(condition) = selection {
             // Rows are chosen before they are grouped: what is read here needs no place in GROUP BY.
             let shown = self.log.len();
-            self.expr(condition)?;
+            self.condition(condition)?;
             self.log.truncate(shown);
         }
         if let Some(condition) = having {
-            self.expr(condition)?;
+            self.group_condition(condition)?;
         }
         for window in named_window {
             self.named_window(window)?;
@@ -286,6 +288,7 @@ impl Walker<'_> {
             match item {
                 SelectItem::UnnamedExpr(expr) => {
                     let name = output_name(expr);
+                    let shows = self.shown_by(expr);
                     self.expr(expr)?;
                     let keeps_it =
                         matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) && output_name(expr) == name;
@@ -293,11 +296,12 @@ impl Walker<'_> {
                         let expr = std::mem::replace(expr, Expr::value(Value::Null));
                         *item = SelectItem::ExprWithAlias { expr, alias: exact(&name) };
                     }
-                    columns.list.push(Column::computed(name));
+                    columns.list.push(Column { shows, ..Column::computed(name) });
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
+                    let shows = self.shown_by(expr);
                     self.expr(expr)?;
-                    columns.list.push(Column::computed(ident(alias)));
+                    columns.list.push(Column { shows, ..Column::computed(ident(alias)) });
                 }
                 SelectItem::ExprWithAliases { .. } => return Err(foreign("more than one alias")),
                 SelectItem::QualifiedWildcard(kind, options) => {

@@ -56,6 +56,7 @@ pub(super) fn build(
     if let Some(filter) = &filter {
         expression::functions_of(filter, &mut functions);
     }
+    let unfenced = (fenced && template.stored).then(|| select(projection.clone(), product, filter.clone(), false));
     let query = select(projection, product, filter.clone(), fenced);
     ProductView {
         id: product.id.clone(),
@@ -66,6 +67,7 @@ pub(super) fn build(
         columns,
         filtered,
         fenced,
+        unfenced,
         relation: product.relation.clone(),
         relation_oid: template.relation_oid,
     }
