@@ -95,6 +95,7 @@ fn read_facts(server: &Server) -> RelationFacts {
         barrier: true,
         parents: Vec::new(),
         has_children: false,
+        tableoid: false,
     }
 }
 

@@ -112,6 +112,7 @@ pub fn facts() -> RelationFacts {
         barrier: true,
         parents: Vec::new(),
         has_children: false,
+        tableoid: false,
     }
 }
 

@@ -84,6 +84,8 @@ pub(in crate::govern) struct Template {
     pub(in crate::govern) leaky_view: bool,
     /// Its columns are what they seem: stored here, and no expressions of a view or conditions that another server evaluates.
     pub(in crate::govern) stored: bool,
+    /// The query may name `tableoid`, and does: a view that takes the relation's place has none, and fails.
+    pub(in crate::govern) no_view: bool,
 }
 
 /// One column, raw and masked.
@@ -182,6 +184,7 @@ impl Compiled {
             filters,
             leaky_view: is_leaky(facts),
             stored: is_stored(facts),
+            no_view: facts.tableoid,
         })
     }
 }
@@ -251,7 +254,7 @@ fn no_facts(product: &Product) -> ClientError {
         ErrorKind::Unavailable,
         sqlstate::CANNOT_CONNECT_NOW,
         format!(
-            "data product {} cannot be served yet: its relation in warehouse {} is not known",
+            "data product {} cannot be served: its relation in warehouse {} is not known, or no longer fits it",
             product.id, product.warehouse
         ),
     )

@@ -18,6 +18,7 @@ mod limits;
 mod login;
 mod policy;
 mod protocol;
+mod relations;
 mod reload;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ fn main() {
         limits::CASES,
         audit::CASES,
         clients::CASES,
+        relations::CASES,
         reload::CASES,
         faults::CASES,
     ]

@@ -21,14 +21,20 @@ impl Walker<'_> {
                     *expr = answer;
                     return Ok(());
                 }
+                let before = self.log.len();
                 let parts = self.column_parts(vec![name.clone()])?;
                 if let Some(rewritten) = parts.into_iter().next() {
                     *name = rewritten;
                 }
+                let read = self.log.get(before..).unwrap_or_default().to_vec();
+                self.lift(expr, &read);
                 Ok(())
             }
             Expr::CompoundIdentifier(parts) => {
+                let before = self.log.len();
                 *parts = self.column_parts(std::mem::take(parts))?;
+                let read = self.log.get(before..).unwrap_or_default().to_vec();
+                self.lift(expr, &read);
                 Ok(())
             }
             _ => Err(foreign("this expression")),

@@ -1,16 +1,21 @@
 //! GROUP BY, and the columns that depend on a primary key.
 //!
 //! Postgres takes `SELECT c.id, c.name … GROUP BY c.id` where `id` is the primary key of the table `c`. A derived table has
-//! no key, so the columns that are read behind the key are added to GROUP BY: each group has one value of them anyway.
+//! no key, so the columns that are read behind the key are added to GROUP BY: each group has one value of them anyway. A
+//! column of a type without equality (json, xml, point) cannot stand there: where it is read it becomes
+//! `(array_agg(column))[1]`. With grouping sets the key must be in each of them, as in Postgres.
 
 use std::collections::BTreeSet;
 
-use crate::sql::ast::{Expr, GroupByExpr, Ident, SelectItem, Value};
+use crate::sql::ast::{
+    AccessExpr, Expr, Function, FunctionArguments, GroupByExpr, Ident, SelectItem, Subscript, Value,
+};
 use crate::sql::resolve::{ColumnLookup, Columns, Origin};
 use crate::sql::{exact, ident};
 
 use super::Walker;
 use super::refuse::{Walked, foreign};
+use super::tables::{arguments, object_name};
 
 /// The aggregates of pg_catalog, as far as they may be called.
 const AGGREGATES: [&str; 51] = [
@@ -67,9 +72,26 @@ const AGGREGATES: [&str; 51] = [
     "jsonb_agg_strict",
 ];
 
+/// Types of pg_catalog by which nothing can be grouped.
+const WITHOUT_EQUALITY: [&str; 10] =
+    ["box", "circle", "json", "jsonpath", "line", "lseg", "path", "point", "polygon", "xml"];
+
 /// Whether a call of this name (without OVER) is an aggregate. To miss one costs a column more in GROUP BY.
 pub(super) fn is_aggregate(name: &str) -> bool {
     AGGREGATES.contains(&name)
+}
+
+/// The sets of ROLLUP, CUBE and GROUPING SETS.
+fn sets_of(exprs: &[Expr]) -> impl Iterator<Item = &Vec<Expr>> {
+    exprs.iter().flat_map(|expr| match expr {
+        Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => sets.as_slice(),
+        _ => &[],
+    })
+}
+
+/// An array of such a type has none either.
+fn is_without_equality(base_type: &str) -> bool {
+    WITHOUT_EQUALITY.contains(&base_type.strip_prefix('_').unwrap_or(base_type))
 }
 
 impl Walker<'_> {
@@ -94,7 +116,10 @@ impl Walker<'_> {
         // `GROUP BY 2` names an output column by its number.
         self.needs.literal_values |= exprs.iter().any(|expr| matches!(expr, Expr::Value(_)));
         let behind_key: BTreeSet<Origin> = self.log.iter().skip(before).copied().collect();
-        let mut grouped = BTreeSet::new();
+        let grouped = self.grouped(exprs, projection);
+        // A column of some grouping set is NULL in the others: it is grouped by where it stands and nowhere else.
+        let in_some_set: BTreeSet<Origin> =
+            sets_of(exprs).flatten().flat_map(|expr| self.grouped_column(expr, projection)).collect();
         for expr in exprs.iter_mut() {
             match expr {
                 Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
@@ -102,14 +127,81 @@ impl Walker<'_> {
                         self.group_key(expr, columns)?;
                     }
                 }
-                expr => {
-                    grouped.extend(self.grouped_column(expr, projection));
-                    self.group_key(expr, columns)?;
-                }
+                expr => self.group_key(expr, columns)?,
             }
         }
-        exprs.extend(self.dependent_columns(&grouped, &behind_key));
+        let dependent = behind_key.difference(&in_some_set).copied().collect();
+        exprs.extend(self.dependent_columns(&grouped, &dependent));
         Ok(())
+    }
+
+    /// The columns that every group has one value of, by GROUP BY itself.
+    fn grouped(&self, exprs: &[Expr], projection: &[SelectItem]) -> BTreeSet<Origin> {
+        let mut grouped = BTreeSet::new();
+        for expr in exprs {
+            match expr {
+                // ROLLUP and CUBE have an empty set.
+                Expr::Cube(_) | Expr::Rollup(_) => {}
+                Expr::GroupingSets(sets) => {
+                    let of_set = |set: &Vec<Expr>| -> BTreeSet<Origin> {
+                        set.iter().flat_map(|expr| self.grouped_column(expr, projection)).collect()
+                    };
+                    let common =
+                        sets.iter().map(of_set).reduce(|common, set| common.intersection(&set).copied().collect());
+                    grouped.extend(common.unwrap_or_default());
+                }
+                expr => grouped.extend(self.grouped_column(expr, projection)),
+            }
+        }
+        grouped
+    }
+
+    /// The columns that depend on a grouped key and cannot be grouped by. Read before the select list is, whose names are
+    /// still the client's.
+    pub(super) fn lifted_columns(&mut self, group_by: &GroupByExpr, projection: &[SelectItem]) -> BTreeSet<Origin> {
+        let exprs = match group_by {
+            GroupByExpr::Expressions(exprs, _) if !exprs.is_empty() => exprs,
+            GroupByExpr::Expressions(..) | GroupByExpr::All(_) => return BTreeSet::new(),
+        };
+        let grouped = self.grouped(exprs, projection);
+        let mut lifted = BTreeSet::new();
+        for (reference, columns) in self.keyed(&grouped) {
+            let of_view = |origin: &Origin| self.needs.referenced(reference)?.view.columns.get(origin.column);
+            // An array's aggregate is an array of more dimensions: such a column stays as it is, and the warehouse says 42803.
+            let without =
+                |origin: &Origin| of_view(origin).is_some_and(|column| WITHOUT_EQUALITY.contains(&&*column.base_type));
+            lifted.extend(columns.into_iter().map(|(origin, _)| origin).filter(without));
+        }
+        lifted
+    }
+
+    /// `(array_agg(column))[1]` in the place of a column that cannot be grouped by.
+    pub(super) fn lift(&mut self, expr: &mut Expr, origins: &[Origin]) {
+        let lifts = match (origins, self.lifted.last()) {
+            ([origin], Some(lifted)) => lifted.contains(origin),
+            _ => false,
+        };
+        if !lifts || self.in_aggregate {
+            return;
+        }
+        let column = std::mem::replace(expr, Expr::value(Value::Null));
+        let name = object_name(vec![exact("pg_catalog"), exact("array_agg")]);
+        self.needs.functions.insert((Some("pg_catalog".to_owned()), "array_agg".to_owned()));
+        let call = Expr::Function(Function {
+            name,
+            uses_odbc_syntax: false,
+            parameters: FunctionArguments::None,
+            args: arguments(vec![column]),
+            within_group: Vec::new(),
+            filter: None,
+            null_treatment: None,
+            over: None,
+        });
+        let index = Expr::value(Value::Number("1".to_owned(), false));
+        *expr = Expr::CompoundFieldAccess {
+            root: Box::new(Expr::Nested(Box::new(call))),
+            access_chain: vec![AccessExpr::Subscript(Subscript::Index { index })],
+        };
     }
 
     /// An item of GROUP BY: a bare name is a column of FROM first, then an output column.
@@ -129,7 +221,7 @@ impl Walker<'_> {
     fn grouped_column(&self, expr: &Expr, projection: &[SelectItem]) -> Vec<Origin> {
         match expr {
             Expr::Identifier(name) => match self.scopes.column(&ident(name)) {
-                ColumnLookup::Found(origins) => origins,
+                ColumnLookup::Found(origins) => self.one_side(name, origins),
                 ColumnLookup::Perhaps(_) => Vec::new(),
                 ColumnLookup::Missing => {
                     let named = projection.iter().find_map(|item| match item {
@@ -155,12 +247,20 @@ impl Walker<'_> {
         }
     }
 
+    /// A column of USING or NATURAL is that of the side which has all rows; of a full join it is neither's.
+    fn one_side(&self, name: &Ident, origins: Vec<Origin>) -> Vec<Origin> {
+        if origins.len() < 2 {
+            return origins;
+        }
+        self.scopes.only_column(&ident(name)).and_then(|column| column.shows).into_iter().collect()
+    }
+
     /// The columns that an expression is; it may be rewritten already.
     fn plain_column(&self, expr: &Expr) -> Vec<Origin> {
         match expr {
             Expr::Nested(inner) => self.plain_column(inner),
             Expr::Identifier(name) => match self.scopes.column(&ident(name)) {
-                ColumnLookup::Found(origins) => origins,
+                ColumnLookup::Found(origins) => self.one_side(name, origins),
                 ColumnLookup::Perhaps(_) | ColumnLookup::Missing => Vec::new(),
             },
             Expr::CompoundIdentifier(parts) => {
@@ -178,7 +278,22 @@ impl Walker<'_> {
     /// The columns to add: of each product whose primary key is grouped by, those that are read behind it.
     fn dependent_columns(&mut self, grouped: &BTreeSet<Origin>, read: &BTreeSet<Origin>) -> Vec<Expr> {
         let mut added = Vec::new();
-        let entries = &self.scopes.current().entries.clone();
+        for (reference, columns) in self.keyed(grouped) {
+            for (origin, name) in columns {
+                let of_view = self.needs.referenced(reference).and_then(|need| need.view.columns.get(origin.column));
+                let groups = of_view.is_some_and(|column| !is_without_equality(&column.base_type));
+                if groups && read.contains(&origin) && !grouped.contains(&origin) {
+                    added.push(Expr::CompoundIdentifier(name));
+                }
+            }
+        }
+        added
+    }
+
+    /// The references whose primary key is grouped by, with their columns and how these are written.
+    fn keyed(&mut self, grouped: &BTreeSet<Origin>) -> Vec<(usize, Vec<(Origin, Vec<Ident>)>)> {
+        let mut keyed = Vec::new();
+        let entries = self.scopes.current().entries.clone();
         for entry in entries.iter().filter(|entry| entry.name.is_some()) {
             let reference = entry.columns.list.iter().flat_map(|column| &column.origins).map(|o| o.reference).next();
             let Some(reference) = reference else { continue };
@@ -186,15 +301,16 @@ impl Walker<'_> {
             if !key.iter().all(|column| grouped.contains(&Origin { reference, column: *column })) {
                 continue;
             }
+            let mut columns = Vec::new();
             for column in &entry.columns.list {
                 let [origin] = column.origins.as_slice() else { continue };
-                if origin.reference == reference && read.contains(origin) && !grouped.contains(origin) {
-                    let name: Ident = exact(&column.name);
-                    added.push(Expr::CompoundIdentifier(vec![entry.written.clone(), name]));
+                if origin.reference == reference {
+                    columns.push((*origin, vec![entry.written.clone(), exact(&column.name)]));
                 }
             }
+            keyed.push((reference, columns));
         }
-        added
+        keyed
     }
 
     /// The primary key of a product's relation as places among its columns, when all of it is shown as it is.

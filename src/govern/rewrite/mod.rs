@@ -40,6 +40,10 @@ struct Walker<'a> {
     needs: Requirements,
     /// Columns in the order in which they were read; grouping looks at a part of it.
     log: Vec<Origin>,
+    /// For each query around: the columns that become aggregates where they are read.
+    lifted: Vec<BTreeSet<Origin>>,
+    /// Whether the arguments of an aggregate of the current query are read.
+    in_aggregate: bool,
     /// False in the arguments of EXECUTE, which read nothing.
     queries_allowed: bool,
     /// What was read since the condition began that is being read.
@@ -59,6 +63,8 @@ impl<'a> Walker<'a> {
             scopes: Scopes::default(),
             needs: Requirements::default(),
             log: Vec::new(),
+            lifted: Vec::new(),
+            in_aggregate: false,
             queries_allowed: true,
             touched: conditions::Touched::default(),
             looked: Cell::new(false),
@@ -84,6 +90,20 @@ impl<'a> Walker<'a> {
             self.needs.read(origin);
             self.log.push(origin);
         }
+    }
+    /// Takes the current query's own columns out of the log, from a place on.
+    fn forget_own(&mut self, from: usize) {
+        let entries = &self.scopes.current().entries;
+        let own: BTreeSet<usize> = entries
+            .iter()
+            .flat_map(|entry| &entry.columns.list)
+            .flat_map(|c| &c.origins)
+            .map(|o| o.reference)
+            .collect();
+        let kept: Vec<Origin> =
+            self.log.iter().skip(from).filter(|origin| !own.contains(&origin.reference)).copied().collect();
+        self.log.truncate(from);
+        self.log.extend(kept);
     }
     /// Where a node begins in the client's text.
     fn place(&self, span: Span) -> Option<usize> {

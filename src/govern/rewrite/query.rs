@@ -1,12 +1,14 @@
 //! Queries: WITH, set operations, SELECT and its clauses, VALUES, ORDER BY, LIMIT.
 
+use std::collections::BTreeSet;
+
 use crate::error::sqlstate;
 use crate::sql::ast::{
     Cte, Distinct, Expr, Ident, NamedWindowDefinition, NamedWindowExpr, OrderBy, Query, Select, SelectFlavor,
     SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned, TableAlias, Value,
     Values, WildcardAdditionalOptions, With,
 };
-use crate::sql::resolve::{self, Column, Columns, Entry};
+use crate::sql::resolve::{self, Column, Columns, Entry, Origin};
 use crate::sql::{exact, ident, output_name, with_deep_stack};
 
 use super::Walker;
@@ -242,14 +244,22 @@ impl Walker<'_> {
         }
 
         self.scopes.enter();
+        // An outer query's columns are not lifted in here, where an aggregate over them may not stand.
+        self.lifted.push(BTreeSet::new());
+        let in_aggregate = std::mem::replace(&mut self.in_aggregate, false);
         self.from(from)?;
         let before = self.log.len();
+        let lifted = self.lifted_columns(group_by, projection);
+        self.set_lifted(lifted.clone());
         let columns = self.projection(projection)?;
         if let Some(condition) = selection {
-            // Rows are chosen before they are grouped: what is read here needs no place in GROUP BY.
+            // Rows are chosen before they are grouped: what is read here needs no place in GROUP BY, unless it is an outer
+            // query's.
             let shown = self.log.len();
+            self.set_lifted(BTreeSet::new());
             self.condition(condition)?;
-            self.log.truncate(shown);
+            self.set_lifted(lifted);
+            self.forget_own(shown);
         }
         if let Some(condition) = having {
             self.group_condition(condition)?;
@@ -268,9 +278,18 @@ impl Walker<'_> {
         if let Some(order) = order {
             self.order_by(order, &columns)?;
         }
+        self.set_lifted(BTreeSet::new());
         self.group_by(group_by, &columns, projection, before)?;
+        self.lifted.pop();
+        self.in_aggregate = in_aggregate;
         self.scopes.leave();
         Ok(columns)
+    }
+
+    fn set_lifted(&mut self, lifted: BTreeSet<Origin>) {
+        if let Some(last) = self.lifted.last_mut() {
+            *last = lifted;
+        }
     }
 
     fn named_window(&mut self, window: &mut NamedWindowDefinition) -> Walked {

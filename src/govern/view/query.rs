@@ -56,8 +56,16 @@ pub(super) fn build(
     if let Some(filter) = &filter {
         expression::functions_of(filter, &mut functions);
     }
-    let unfenced = (fenced && template.stored).then(|| select(projection.clone(), product, filter.clone(), false));
-    let query = select(projection, product, filter.clone(), fenced);
+    let open = |projection| {
+        let condition = match (filter.clone(), template.no_view) {
+            (Some(filter), true) => Some(expression::and(filter, no_view())),
+            (None, true) => Some(no_view()),
+            (filter, false) => filter,
+        };
+        select(projection, product, condition, false)
+    };
+    let unfenced = (fenced && template.stored).then(|| open(projection.clone()));
+    let query = if fenced { select(projection, product, filter.clone(), true) } else { open(projection) };
     ProductView {
         id: product.id.clone(),
         guarded: fenced || columns.iter().any(|column| column.masked),
@@ -71,6 +79,17 @@ pub(super) fn build(
         relation: product.relation.clone(),
         relation_oid: template.relation_oid,
     }
+}
+
+/// `true OR tableoid IS NULL`: nothing to the planner, which folds it away, but an error at once where a view, through which
+/// conditions may be pushed, has taken the place of a table. Until the facts are read again, nothing else would notice.
+fn no_view() -> Expr {
+    let absent = Expr::IsNull(Box::new(Expr::Identifier(sql::exact("tableoid"))));
+    Expr::Nested(Box::new(Expr::BinaryOp {
+        left: Box::new(Expr::value(Value::Boolean(true))),
+        op: ast::BinaryOperator::Or,
+        right: Box::new(absent),
+    }))
 }
 
 /// The roles among these that see the column raw.
