@@ -6,15 +6,16 @@
 
 #[path = "golden/fixture.rs"]
 mod fixture;
-mod throwaway;
+#[path = "common/postgres.rs"]
+mod postgres;
 
 use pgveil::catalog::Catalog;
 use pgveil::govern::decide::{Decision, Plan, SearchPath};
 use pgveil::govern::fence::Fence;
 use pgveil::govern::snapshot::Snapshot;
 use pgveil::sql::{TextLimits, parse};
+use postgres::TestPostgres;
 use std::sync::Arc;
-use throwaway::Server;
 
 /// What fails on a hidden row of `sales.orders o`, and on no other.
 const BOMBS: [&str; 12] = [
@@ -130,12 +131,12 @@ const ATTEMPT: &str = "
     END $f$";
 
 /// The answers to all statements, in their order.
-fn ask<'a>(server: &Server, plans: &str, statements: impl Iterator<Item = &'a str>) -> Vec<String> {
+fn ask<'a>(server: &TestPostgres, plans: &str, statements: impl Iterator<Item = &'a str>) -> Vec<String> {
     let statements: Vec<_> = statements.collect();
     let one = |some: &[&str]| {
         let rows: Vec<_> = some.iter().enumerate().map(|(n, sql)| format!("({n}, $q${sql}$q$)")).collect();
         let sql = format!("SELECT public.attempt(s) FROM (VALUES {}) AS v (n, s) ORDER BY n", rows.join(", "));
-        let answers = server.query(&format!("-c search_path=pg_catalog {plans}"), &sql).unwrap();
+        let answers = server.rows(&format!("-c search_path=pg_catalog {plans}"), &sql).unwrap();
         assert_eq!(answers.len(), some.len());
         answers.into_iter().map(|row| row.concat()).collect::<Vec<_>>()
     };
@@ -145,9 +146,9 @@ fn ask<'a>(server: &Server, plans: &str, statements: impl Iterator<Item = &'a st
 
 #[test]
 fn no_hidden_row_shows_in_an_answer_or_an_error() {
-    let Some(server) = Server::start() else { panic!("no PostgreSQL 15 is installed") };
+    let server = TestPostgres::start();
     let schema = std::fs::read_to_string(fixture::directory().join("schema.sql")).unwrap();
-    server.query("", &format!("{schema}; {ATTEMPT}; {SHOWN}")).unwrap();
+    server.rows("", &format!("{schema}; {ATTEMPT}; {SHOWN}")).unwrap();
     let snapshot = snapshot();
     let statements = statements();
     let sent: Vec<_> = statements.iter().map(|sql| decided(&snapshot, sql)).collect();
@@ -157,7 +158,7 @@ fn no_hidden_row_shows_in_an_answer_or_an_error() {
         let must_answer = !OTHERS.contains(&sql.as_str());
         assert!(!must_answer || !answer.starts_with("ERROR"), "fails without hidden rows: {sql}\n{answer}");
     }
-    server.query("", &format!("{HIDDEN} ANALYZE")).unwrap();
+    server.rows("", &format!("{HIDDEN} ANALYZE")).unwrap();
 
     let mut leaks = Vec::new();
     for plans in ["", "-c enable_hashjoin=off -c enable_mergejoin=off", "-c enable_nestloop=off"] {

@@ -173,5 +173,5 @@ pub fn build(parts: SnapshotParts) -> Result<Snapshot, Diagnostics> {
 pub fn view_sql(snapshot: &Snapshot, user: &str) -> String {
     let product = Arc::clone(snapshot.parts.catalog.iter().next().unwrap());
     let view = snapshot.view(&snapshot.subject(user, None).unwrap(), &product).unwrap();
-    crate::sql::render_query(&view.query)
+    crate::sql::render_query(&view.query())
 }

@@ -145,7 +145,7 @@ impl Reloader {
 
     /// Looks at files and warehouses for ever. `hangup` is notified at SIGHUP.
     pub async fn run(mut self, hangup: Arc<Notify>) {
-        let mut watch = Watch::begin(candidate::places(&self.config, &self.sources.server));
+        let mut watch = Watch::begin(self.places());
         let mut ask_at = Instant::now() + self.ask_interval();
         let mut asked_at = Instant::now() - ASK_IN_DOUBT;
         let shared = Arc::clone(&self.shared);
@@ -155,11 +155,11 @@ impl Reloader {
                 () = hangup.notified() => {
                     tracing::info!("SIGHUP: catalog and policy are read again");
                     self.look(true).await;
-                    watch.follow(candidate::places(&self.config, &self.sources.server));
+                    watch.follow(self.places());
                 }
                 () = watch.changed() => {
                     if self.look(false).await {
-                        watch.follow(candidate::places(&self.config, &self.sources.server));
+                        watch.follow(self.places());
                     }
                 }
                 // At once, but for one who asks again and again.
@@ -171,6 +171,10 @@ impl Reloader {
                 }
             }
         }
+    }
+
+    fn places(&self) -> Places {
+        candidate::places(&self.config, &self.sources.server, &self.started)
     }
 
     fn ask_interval(&self) -> Duration {
@@ -344,3 +348,6 @@ fn retire(pool: Pool) {
 fn errors(findings: &Diagnostics) -> usize {
     findings.iter().filter(|finding| finding.level == Level::Error).count()
 }
+
+#[cfg(test)]
+mod tests;

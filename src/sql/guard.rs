@@ -61,27 +61,29 @@ pub struct GuardSummary {
     pub functions: Vec<(Option<String>, String)>,
 }
 
-/// [`agrees`] for a statement as it was parsed, before anything in it is rewritten. Kinds without a query are agreed upon.
-pub fn check(parsed: &Parsed) -> Result<(), GuardError> {
+/// Demands that the client's text and the print of its unrewritten tree are one and the same statement: word for word, and to
+/// Postgres' grammar. Gives the print of its query; kinds without one are agreed upon.
+pub fn check(parsed: &Parsed) -> Result<Option<String>, GuardError> {
     let query = match &parsed.statement {
         Statement::Query(query) | Statement::Prepare { query, .. } => query,
         Statement::Explain(explain) => &explain.query,
         Statement::CopyOut(copy) => &copy.query,
         Statement::Declare(declare) => &declare.query,
-        Statement::Empty | Statement::Execute { .. } | Statement::Session(_) | Statement::Refused(_) => return Ok(()),
+        Statement::Empty | Statement::Execute { .. } | Statement::Session(_) | Statement::Refused(_) => {
+            return Ok(None);
+        }
     };
     let text = match (&parsed.statement, &parsed.query_text) {
         (Statement::Query(_), _) => parsed.text.as_str(),
         (_, Some(range)) => parsed.text.get(range.clone()).unwrap_or_default(),
         // `COPY t TO STDOUT`: the query was made here.
-        (_, None) => return Ok(()),
+        (_, None) => return Ok(None),
     };
-    agrees(text, &render_query(query))
+    let print = render_query(query);
+    agrees(text, &print).map(|()| Some(print))
 }
 
-/// Demands that the client's text and the print of its unrewritten tree are one and the same statement: word for word, and to
-/// Postgres' grammar.
-pub fn agrees(client_text: &str, unrewritten_render: &str) -> Result<(), GuardError> {
+fn agrees(client_text: &str, unrewritten_render: &str) -> Result<(), GuardError> {
     with_deep_stack(|| {
         second_parser_agrees(client_text, unrewritten_render)?;
         if conserved(client_text, unrewritten_render) { Ok(()) } else { Err(GuardError::Lost) }
@@ -142,8 +144,12 @@ pub fn summary(final_sql: &str) -> Result<Option<GuardSummary>, GuardError> {
         if seen.statement_types.is_empty() {
             return Ok(Some(GuardSummary::default()));
         }
-        // The summary lists each kind of statement once, however many there are.
-        let statements = asked(|| pg_query::is_utility_stmt(final_sql), GuardError::Rendered)?.len();
+        // The summary lists each kind of statement once, however many there are. Without a semicolon there is one.
+        let statements = if final_sql.contains(';') {
+            asked(|| pg_query::is_utility_stmt(final_sql), GuardError::Rendered)?.len()
+        } else {
+            1
+        };
         let schema = |name: &str| (!name.is_empty()).then(|| name.to_owned());
         Ok(Some(GuardSummary {
             statements,

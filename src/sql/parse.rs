@@ -18,10 +18,14 @@ use super::wrapped;
 
 /// Splits the text at its top-level semicolons and parses each statement. A text without any is one [`Statement::Empty`].
 pub fn parse(text: &str, limits: &TextLimits) -> Result<Vec<Parsed>, SqlError> {
-    let lexemes = lex(text, limits)?;
+    parse_lexemes(text, &lex(text, limits)?, limits)
+}
+
+/// [`parse`] for a text whose lexemes are known.
+pub(super) fn parse_lexemes(text: &str, lexemes: &[Lexeme], limits: &TextLimits) -> Result<Vec<Parsed>, SqlError> {
     with_deep_stack(|| {
         let mut parsed = Vec::new();
-        for part in split(&lexemes) {
+        for part in split(lexemes) {
             if !part.is_empty() {
                 parsed.push(statement(text, part, limits)?);
             }
@@ -158,7 +162,7 @@ pub(super) fn through_sqlparser<T>(
 ) -> Result<T, SqlError> {
     depth::bounded(lexemes, phrase.max_depth)?;
     let tokens = tokens(lexemes)?;
-    let dialect = Postgres::new(tokens.len());
+    let dialect = Postgres::new(&tokens);
     let mut parser = Parser::new(&dialect)
         .with_options(ParserOptions::new().with_unescape(false).with_trailing_commas(false))
         .with_recursion_limit(phrase.max_depth * 2 + 50)

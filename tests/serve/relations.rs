@@ -129,9 +129,9 @@ fn view(f: &Fixture) {
         &[
             "ALTER TABLE public.marketing_seen RENAME TO marketing_seen_below",
             "INSERT INTO public.marketing_seen_below SELECT n, 'x', 'hidden-' || n, 'h' FROM generate_series(2, 300) n",
-            // The condition of the view is the dearer one: the client's would come first.
+            // The condition of the view is dearer: the client's would come first.
             "CREATE VIEW public.marketing_seen AS SELECT * FROM public.marketing_seen_below \
-             WHERE md5(md5(md5(region))) <> 'x' AND region ~ '^[0-9]+$' AND length(repeat(region, 3)) < 9",
+             WHERE length(md5(md5(md5(md5(region))))) + length(region) < 36",
             "GRANT SELECT ON public.marketing_seen TO pgveil",
             "REVOKE ALL ON public.marketing_seen_below FROM pgveil",
         ],

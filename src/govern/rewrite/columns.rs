@@ -52,11 +52,14 @@ impl Walker<'_> {
                 let entry = self.qualifier(qualifier)?;
                 let name = ident(column);
                 if !entry.columns.has(&name) {
-                    return Err(self.no_column_of(&entry, qualifier, column));
+                    return Err(self.no_column_of(entry, qualifier, column));
                 }
-                self.touch(&entry.columns, &name);
-                self.read(entry.columns.origins(&name));
-                Ok(vec![self.qualifier_as_written(&entry, qualifier), column.clone()])
+                let origins: Vec<_> = entry.columns.origins(&name).collect();
+                let written = self.qualifier_as_written(entry, qualifier);
+                let touched: Vec<_> = entry.columns.list.iter().filter(|column| column.name == name).cloned().collect();
+                touched.iter().for_each(|column| self.touched.column(column));
+                self.read(origins);
+                Ok(vec![written, column.clone()])
             }
             [] => Err(foreign("an empty name")),
         }
@@ -98,7 +101,7 @@ impl Walker<'_> {
     }
 
     /// The relation that the part of a reference before its column means.
-    pub(super) fn qualifier(&self, qualifier: &[Ident]) -> Walked<Entry> {
+    pub(super) fn qualifier(&self, qualifier: &[Ident]) -> Walked<&Entry> {
         let found = match qualifier {
             [table] => self.scopes.relation(&ident(table)),
             [schema, table] => self.unaliased(&ident(schema), &ident(table)),
@@ -113,7 +116,7 @@ impl Walker<'_> {
             }
         };
         match found {
-            Ok(Some(entry)) if qualifier.len() == 1 || self.reaches(entry) => Ok(entry.clone()),
+            Ok(Some(entry)) if qualifier.len() == 1 || self.reaches(entry) => Ok(entry),
             Ok(Some(_)) => {
                 Err(qualifier.last().map_or_else(|| foreign("an empty name"), |table| self.ambiguous_table(table)))
             }
@@ -150,9 +153,10 @@ impl Walker<'_> {
     pub(super) fn whole_relation(&mut self, name: &mut ObjectName) -> Walked<Columns> {
         let parts = identifiers(name)?;
         let entry = self.qualifier(&parts)?;
-        self.read_all(&entry.columns);
-        name.0 = vec![ObjectNamePart::Identifier(self.qualifier_as_written(&entry, &parts))];
-        Ok(entry.columns)
+        let (columns, written) = (entry.columns.clone(), self.qualifier_as_written(entry, &parts));
+        self.read_all(&columns);
+        name.0 = vec![ObjectNamePart::Identifier(written)];
+        Ok(columns)
     }
 
     /// `*`: the columns of the current FROM clause, all of which are read.
@@ -171,9 +175,11 @@ impl Walker<'_> {
         self.read(columns.list.iter().flat_map(|column| column.origins.iter().copied()));
     }
 
-    /// Notes which references a condition reads.
-    fn touch(&mut self, columns: &Columns, name: &str) {
-        columns.list.iter().filter(|column| column.name == name).for_each(|column| self.touched.column(column));
+    /// Notes that columns must stay where they are, read or not.
+    pub(super) fn keep_all(&mut self, columns: &Columns) {
+        for origin in columns.list.iter().flat_map(|column| &column.origins) {
+            self.needs.keep(*origin);
+        }
     }
 
     /// Notes what may be behind a name that was taken for an output column.

@@ -8,13 +8,14 @@
 use std::collections::BTreeSet;
 
 use crate::sql::ast::{
-    AccessExpr, Expr, Function, FunctionArguments, GroupByExpr, Ident, SelectItem, Subscript, Value,
+    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
+    Ident, SelectItem, Subscript, Value,
 };
 use crate::sql::resolve::{ColumnLookup, Columns, Origin};
-use crate::sql::{exact, ident};
+use crate::sql::{exact, forms, ident, with_deep_stack};
 
 use super::Walker;
-use super::refuse::{Walked, foreign};
+use super::refuse::{Walked, absent, foreign};
 use super::tables::{arguments, object_name};
 
 /// The aggregates of pg_catalog, as far as they may be called.
@@ -81,17 +82,57 @@ pub(super) fn is_aggregate(name: &str) -> bool {
     AGGREGATES.contains(&name)
 }
 
-/// The sets of ROLLUP, CUBE and GROUPING SETS.
-fn sets_of(exprs: &[Expr]) -> impl Iterator<Item = &Vec<Expr>> {
-    exprs.iter().flat_map(|expr| match expr {
-        Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => sets.as_slice(),
-        _ => &[],
+/// The members of a grouping set.
+fn members(set: &Function) -> impl Iterator<Item = &Expr> {
+    let list = match &set.args {
+        FunctionArguments::List(list) => list.args.as_slice(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => &[],
+    };
+    list.iter().filter_map(|member| match member {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
     })
+}
+
+/// DISTINCT stands before the first item and is about them all.
+fn item(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Prefixed { prefix, value } if forms::is_form(prefix, forms::DISTINCT) => value,
+        expr => expr,
+    }
 }
 
 /// An array of such a type has none either.
 fn is_without_equality(base_type: &str) -> bool {
     WITHOUT_EQUALITY.contains(&base_type.strip_prefix('_').unwrap_or(base_type))
+}
+
+/// Whether an item of GROUP BY is a grouping set.
+fn is_set(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if forms::is_grouping_set(&function.name))
+}
+
+/// What is in a grouping set, which is no call and has nothing that a call may have.
+fn grouping_members(set: &mut Function) -> Walked<Vec<&mut Expr>> {
+    let Function { name: _, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } = set;
+    let more = *uses_odbc_syntax
+        || !matches!(parameters, FunctionArguments::None)
+        || !within_group.is_empty()
+        || filter.is_some()
+        || null_treatment.is_some()
+        || over.is_some();
+    absent("a clause after a grouping set", more)?;
+    let FunctionArguments::List(FunctionArgumentList { duplicate_treatment, args, clauses }) = args else {
+        return Err(foreign("a grouping set of a query"));
+    };
+    absent("DISTINCT or a clause in a grouping set", duplicate_treatment.is_some() || !clauses.is_empty())?;
+    let members = args.iter_mut().map(|member| match member {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
+        FunctionArg::Unnamed(_) | FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => {
+            Err(foreign("this in a grouping set"))
+        }
+    });
+    members.collect()
 }
 
 impl Walker<'_> {
@@ -114,21 +155,18 @@ impl Walker<'_> {
             return Ok(());
         }
         // `GROUP BY 2` names an output column by its number.
-        self.needs.literal_values |= exprs.iter().any(|expr| matches!(expr, Expr::Value(_)));
+        self.needs.literal_values |= exprs.iter().any(|expr| matches!(expr, Expr::Value(_)) || is_set(expr));
         let behind_key: BTreeSet<Origin> = self.log.iter().skip(before).copied().collect();
         let grouped = self.grouped(exprs, projection);
-        // A column of some grouping set is NULL in the others: it is grouped by where it stands and nowhere else.
         let in_some_set: BTreeSet<Origin> =
-            sets_of(exprs).flatten().flat_map(|expr| self.grouped_column(expr, projection)).collect();
+            exprs.iter().flat_map(|expr| self.in_some_set(item(expr), projection, false)).collect();
         for expr in exprs.iter_mut() {
-            match expr {
-                Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
-                    for expr in sets.iter_mut().flatten() {
-                        self.group_key(expr, columns)?;
-                    }
-                }
-                expr => self.group_key(expr, columns)?,
-            }
+            // DISTINCT stands before the first item and is about them all.
+            let expr = match expr {
+                Expr::Prefixed { prefix, value } if forms::is_form(prefix, forms::DISTINCT) => &mut **value,
+                expr => expr,
+            };
+            self.grouping_item(expr, columns)?;
         }
         let dependent = behind_key.difference(&in_some_set).copied().collect();
         exprs.extend(self.dependent_columns(&grouped, &dependent));
@@ -137,23 +175,33 @@ impl Walker<'_> {
 
     /// The columns that every group has one value of, by GROUP BY itself.
     fn grouped(&self, exprs: &[Expr], projection: &[SelectItem]) -> BTreeSet<Origin> {
-        let mut grouped = BTreeSet::new();
-        for expr in exprs {
-            match expr {
-                // ROLLUP and CUBE have an empty set.
-                Expr::Cube(_) | Expr::Rollup(_) => {}
-                Expr::GroupingSets(sets) => {
-                    let of_set = |set: &Vec<Expr>| -> BTreeSet<Origin> {
-                        set.iter().flat_map(|expr| self.grouped_column(expr, projection)).collect()
-                    };
-                    let common =
-                        sets.iter().map(of_set).reduce(|common, set| common.intersection(&set).copied().collect());
-                    grouped.extend(common.unwrap_or_default());
-                }
-                expr => grouped.extend(self.grouped_column(expr, projection)),
+        exprs.iter().flat_map(|expr| self.common(item(expr), projection)).collect()
+    }
+
+    /// The columns that an item of GROUP BY has in each of its sets. ROLLUP and CUBE have an empty one.
+    fn common(&self, expr: &Expr, projection: &[SelectItem]) -> BTreeSet<Origin> {
+        with_deep_stack(|| match expr {
+            Expr::Function(set) if forms::is_grouping_set(&set.name) => {
+                let all = forms::names_form(&set.name, forms::GROUPING_SETS);
+                let sets = members(set).filter(|_| all).map(|member| self.common(member, projection));
+                sets.reduce(|common, set| common.intersection(&set).copied().collect()).unwrap_or_default()
             }
-        }
-        grouped
+            Expr::Tuple(keys) => keys.iter().flat_map(|key| self.grouped_column(key, projection)).collect(),
+            key => self.grouped_column(key, projection).into_iter().collect(),
+        })
+    }
+
+    /// The columns of grouping sets: each is NULL in the sets that do not have it, so it is grouped by where it stands and
+    /// nowhere else.
+    fn in_some_set(&self, expr: &Expr, projection: &[SelectItem], inside: bool) -> BTreeSet<Origin> {
+        with_deep_stack(|| match expr {
+            Expr::Function(set) if forms::is_grouping_set(&set.name) => {
+                members(set).flat_map(|member| self.in_some_set(member, projection, true)).collect()
+            }
+            Expr::Tuple(keys) if inside => keys.iter().flat_map(|key| self.grouped_column(key, projection)).collect(),
+            key if inside => self.grouped_column(key, projection).into_iter().collect(),
+            _ => BTreeSet::new(),
+        })
     }
 
     /// The columns that depend on a grouped key and cannot be grouped by. Read before the select list is, whose names are
@@ -204,7 +252,38 @@ impl Walker<'_> {
         };
     }
 
-    /// An item of GROUP BY: a bare name is a column of FROM first, then an output column.
+    /// Drops from the log what was read of this level's relations after its first `before` columns, for a place that needs no
+    /// grouping. What was read of an outer level is that level's matter: its GROUP BY may still want the column.
+    pub(super) fn forget_own(&mut self, before: usize) {
+        let entries = &self.scopes.current().entries;
+        let own: BTreeSet<usize> = entries
+            .iter()
+            .flat_map(|entry| &entry.columns.list)
+            .flat_map(|column| &column.origins)
+            .map(|origin| origin.reference)
+            .collect();
+        let outer: Vec<Origin> =
+            self.log.iter().skip(before).filter(|origin| !own.contains(&origin.reference)).copied().collect();
+        self.log.truncate(before);
+        self.log.extend(outer);
+    }
+
+    /// An item of GROUP BY: a set with its members, a row of keys, or a key.
+    fn grouping_item(&mut self, expr: &mut Expr, columns: &Columns) -> Walked {
+        match expr {
+            Expr::Function(set) if forms::is_grouping_set(&set.name) => {
+                for member in grouping_members(set)? {
+                    with_deep_stack(|| self.grouping_item(member, columns))?;
+                }
+                Ok(())
+            }
+            Expr::Tuple(keys) => keys.iter_mut().try_for_each(|key| self.group_key(key, columns)),
+            Expr::Nested(key) => with_deep_stack(|| self.grouping_item(key, columns)),
+            key => self.group_key(key, columns),
+        }
+    }
+
+    /// A key of GROUP BY: a bare name is a column of FROM first, then an output column.
     fn group_key(&mut self, expr: &mut Expr, columns: &Columns) -> Walked {
         match expr {
             Expr::Identifier(name)

@@ -5,6 +5,10 @@
 //! name means would be the place where the two differ. Matches are exhaustive and structs are taken apart field by field,
 //! so that a node which a new parser brings fails to compile here; what is not understood is denied by name.
 
+//!
+//! A reference to a product becomes its rows at once, and shows columns when the SELECT in whose FROM clause it stands has
+//! been read whole: those that are read, or all where something depends on which there are.
+
 mod calls;
 mod columns;
 mod conditions;
@@ -14,6 +18,7 @@ mod grouping;
 mod literals;
 mod moments;
 mod ordering;
+mod placed;
 mod query;
 mod refuse;
 mod relations;
@@ -44,6 +49,9 @@ struct Walker<'a> {
     lifted: Vec<BTreeSet<Origin>>,
     /// Whether the arguments of an aggregate of the current query are read.
     in_aggregate: bool,
+    /// For each relation, subquery and call of the FROM clauses that are being read, in their order: which reference to a
+    /// product it is.
+    placed: Vec<Option<usize>>,
     /// False in the arguments of EXECUTE, which read nothing.
     queries_allowed: bool,
     /// What was read since the condition began that is being read.
@@ -65,6 +73,7 @@ impl<'a> Walker<'a> {
             log: Vec::new(),
             lifted: Vec::new(),
             in_aggregate: false,
+            placed: Vec::new(),
             queries_allowed: true,
             touched: conditions::Touched::default(),
             looked: Cell::new(false),
@@ -90,20 +99,6 @@ impl<'a> Walker<'a> {
             self.needs.read(origin);
             self.log.push(origin);
         }
-    }
-    /// Takes the current query's own columns out of the log, from a place on.
-    fn forget_own(&mut self, from: usize) {
-        let entries = &self.scopes.current().entries;
-        let own: BTreeSet<usize> = entries
-            .iter()
-            .flat_map(|entry| &entry.columns.list)
-            .flat_map(|c| &c.origins)
-            .map(|o| o.reference)
-            .collect();
-        let kept: Vec<Origin> =
-            self.log.iter().skip(from).filter(|origin| !own.contains(&origin.reference)).copied().collect();
-        self.log.truncate(from);
-        self.log.extend(kept);
     }
     /// Where a node begins in the client's text.
     fn place(&self, span: Span) -> Option<usize> {

@@ -9,7 +9,7 @@ use crate::sql::ast::{
     Values, WildcardAdditionalOptions, With,
 };
 use crate::sql::resolve::{self, Column, Columns, Entry, Origin};
-use crate::sql::{exact, ident, output_name, with_deep_stack};
+use crate::sql::{added_columns, exact, ident, output_name, with_deep_stack};
 
 use super::Walker;
 use super::refuse::{Pointing, Walked, absent, construct, denial, foreign};
@@ -103,11 +103,16 @@ impl Walker<'_> {
         }
         for cte in cte_tables {
             let Cte { alias, query, from, materialized: _, closing_paren_token: _ } = cte;
-            absent("FROM after a WITH query", from.is_some())?;
+            let added = match from {
+                None => Vec::new(),
+                Some(clause) => added_columns(clause).ok_or_else(|| foreign("FROM after a WITH query"))?,
+            };
             let renamed = plain_names(alias)?;
             let own = Recursive { name: ident(&alias.name), renamed, clause: self.scopes.clause() };
             let mut columns = self.query(query, None, recursive.then_some(&own))?.sealed();
             columns.renamed(&own.renamed);
+            // Those of SEARCH and CYCLE are made of the query's own columns.
+            columns.list.extend(added.into_iter().map(Column::computed));
             if *recursive {
                 self.scopes.define_cte(own.clause, resolve::Cte { name: own.name, columns });
             } else {
@@ -247,6 +252,7 @@ impl Walker<'_> {
         // An outer query's columns are not lifted in here, where an aggregate over them may not stand.
         self.lifted.push(BTreeSet::new());
         let in_aggregate = std::mem::replace(&mut self.in_aggregate, false);
+        let first_placed = self.placed.len();
         self.from(from)?;
         let before = self.log.len();
         let lifted = self.lifted_columns(group_by, projection);
@@ -283,6 +289,8 @@ impl Walker<'_> {
         self.lifted.pop();
         self.in_aggregate = in_aggregate;
         self.scopes.leave();
+        // Everything that can refer to this FROM clause has been read.
+        self.show_columns(from, first_placed)?;
         Ok(columns)
     }
 
@@ -306,6 +314,16 @@ impl Walker<'_> {
         for item in projection {
             match item {
                 SelectItem::UnnamedExpr(expr) => {
+                    if let Some((shown, relation)) = self.every_field(expr)? {
+                        columns.complete &= shown.complete;
+                        columns.list.extend(shown.list);
+                        if let Some(relation) = relation {
+                            // `(t).*` is `t.*`.
+                            let kind = SelectItemQualifiedWildcardKind::ObjectName(relation);
+                            *item = SelectItem::QualifiedWildcard(kind, WildcardAdditionalOptions::default());
+                        }
+                        continue;
+                    }
                     let name = output_name(expr);
                     let shows = self.shown_by(expr);
                     self.expr(expr)?;
