@@ -223,6 +223,12 @@ SELECT extract(year FROM born), count(*) FROM ops.couriers GROUP BY 1 ORDER BY 1
 SELECT * FROM ops.support_tickets ORDER BY ticket_id LIMIT 10;
 SELECT customer_email, count(*) FROM ops.support_tickets GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5;
 SELECT count(*) FROM ops.support_tickets WHERE body LIKE '%reach me%';
+-- A text that is compared with a hashed column is hashed by pgveil, and here by hand: behind ==> stands what the twin is asked.
+SELECT ticket_id, customer_email FROM ops.support_tickets WHERE customer_email = 'farid.jansen32@example.com' ORDER BY 1; ==> SELECT ticket_id, customer_email FROM ops.support_tickets WHERE customer_email = m.hash('farid.jansen32@example.com', :key) ORDER BY 1
+SELECT count(*) FROM ops.support_tickets t WHERE t.customer_email NOT IN ('farid.jansen32@example.com', 'hugo.novak36846@example.org'); ==> SELECT count(*) FROM ops.support_tickets t WHERE t.customer_email NOT IN (m.hash('farid.jansen32@example.com', :key), m.hash('hugo.novak36846@example.org', :key))
+SELECT t.ticket_id, l.lead_id FROM ops.support_tickets t LEFT JOIN marketing.leads l ON l.email = t.customer_email AND t.customer_email IN ('farid.jansen32@example.com'::text, 'it''s nobody') ORDER BY 1, 2 LIMIT 20; ==> SELECT t.ticket_id, l.lead_id FROM ops.support_tickets t LEFT JOIN marketing.leads l ON l.email = t.customer_email AND t.customer_email = m.hash('farid.jansen32@example.com', :key) ORDER BY 1, 2 LIMIT 20
+SELECT priority, count(*) FILTER (WHERE customer_email <> 'farid.jansen32@example.com') AS others FROM ops.support_tickets GROUP BY 1 ORDER BY 1; ==> SELECT priority, count(*) FILTER (WHERE customer_email <> m.hash('farid.jansen32@example.com', :key)) AS others FROM ops.support_tickets GROUP BY 1 ORDER BY 1
+SELECT DISTINCT customer_email IS DISTINCT FROM 'farid.jansen32@example.com' AS other FROM ops.support_tickets ORDER BY 1; ==> SELECT DISTINCT customer_email IS DISTINCT FROM m.hash('farid.jansen32@example.com', :key) AS other FROM ops.support_tickets ORDER BY 1
 SELECT t.customer_email, l.company FROM ops.support_tickets t JOIN marketing.leads l ON l.email = t.customer_email ORDER BY t.ticket_id, l.lead_id LIMIT 10;
 SELECT customer_email FROM finance.orders ORDER BY order_id LIMIT 5;
 SELECT day, gross FROM finance.revenue_legacy ORDER BY day LIMIT 5;

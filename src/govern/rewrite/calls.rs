@@ -1,6 +1,7 @@
 //! Function calls, windows, and the keywords that are calls.
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::tokenizer::Span;
 
 use crate::govern::fold;
 use crate::govern::functions::{self, Answer, FunctionRule};
@@ -178,7 +179,10 @@ impl Walker<'_> {
     /// Every call is written with its schema, so that nobody else's function of the name can be found.
     fn write_name(&mut self, function: &mut Function, schema: Option<&str>, name: &str) {
         let schema = schema.unwrap_or("pg_catalog");
-        function.name = object_name(vec![plain_or_exact(schema), plain_or_exact(name)]);
+        // The place is kept: the warehouse may have something to say about the call.
+        let span = function.name.0.first().and_then(ObjectNamePart::as_ident).map_or(Span::empty(), |part| part.span);
+        let placed = |part: &str| Ident { span, ..plain_or_exact(part) };
+        function.name = object_name(vec![placed(schema), placed(name)]);
         self.needs.functions.insert((Some(schema.to_owned()), name.to_owned()));
     }
 

@@ -145,7 +145,7 @@ impl Walker<'_> {
     fn qualifier_as_written(&self, entry: &Entry, qualifier: &[Ident]) -> Ident {
         match qualifier {
             [table] if ident(table) == ident(&entry.written) => table.clone(),
-            _ => entry.written.clone(),
+            _ => Ident { span: span_of(qualifier), ..entry.written.clone() },
         }
     }
 

@@ -2,8 +2,8 @@
 
 use crate::govern::permit::Denial;
 use crate::sql::ast::{
-    AccessExpr, Array, CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, ExtractSyntax, Ident, Interval,
-    ObjectName, Spanned, Subscript, TypedString, Value,
+    AccessExpr, Array, BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, ExtractSyntax, Ident,
+    Interval, ObjectName, Spanned, Subscript, TypedString, Value,
 };
 use crate::sql::resolve::{ColumnLookup, Columns};
 use crate::sql::{forms, with_deep_stack};
@@ -50,13 +50,20 @@ impl Walker<'_> {
             | Expr::IsNotUnknown(inner)
             | Expr::Nested(inner) => self.expr(inner),
             Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
+                if self.hashed_comparison(left, right)? {
+                    return Ok(());
+                }
                 self.expr(left)?;
                 self.expr(right)
             }
             Expr::IsJson { expr, kind: _, unique_keys: _, negated: _ } => self.expr(expr),
             Expr::IsNormalized { expr, form: _, negated: _ } => self.expr(expr),
-            Expr::InList { expr, list, negated: _ } => {
-                self.expr(expr)?;
+            Expr::InList { expr: operand, list, negated } => {
+                if let Some(hashed) = self.hashed_list(operand, list, *negated)? {
+                    *expr = hashed;
+                    return Ok(());
+                }
+                self.expr(operand)?;
                 self.exprs(list)
             }
             Expr::InSubquery { expr, subquery, negated: _ } => {
@@ -199,6 +206,11 @@ impl Walker<'_> {
             match rest {
                 Expr::BinaryOp { left, op, right } => {
                     self.binary_operator(op)?;
+                    if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq)
+                        && self.hashed_comparison(left, right)?
+                    {
+                        return Ok(());
+                    }
                     self.expr(right)?;
                     rest = left;
                 }

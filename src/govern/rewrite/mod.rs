@@ -12,6 +12,7 @@
 mod calls;
 mod columns;
 mod conditions;
+mod equality;
 mod expr;
 mod from;
 mod grouping;
