@@ -306,7 +306,7 @@ impl Walker<'_> {
             [name] => self.scopes.only_column(&ident(name)).cloned(),
             [qualifier @ .., column] => {
                 let name = ident(column);
-                self.qualifier(qualifier).ok().and_then(|entry| only_column(&entry, &name))
+                self.qualifier(qualifier).ok().and_then(|entry| only_column(entry, &name))
             }
             [] => None,
         }

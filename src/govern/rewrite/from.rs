@@ -137,16 +137,17 @@ impl Walker<'_> {
         let (of_left, of_right) = (of_side(left), of_side(right));
         self.merged_condition(&of_left, &of_right);
         // Where the types differ it is one of them cast to the other's.
-        let shows = self.same_type(&of_left, &of_right).then(|| match operator {
+        let side = match operator {
             JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::Left(_) | JoinOperator::LeftOuter(_) => {
                 of_left.shows
             }
             JoinOperator::Right(_) | JoinOperator::RightOuter(_) => of_right.shows,
             // That of a full join is made of both.
             _ => None,
-        });
+        };
+        let shows = side.filter(|_| self.same_type(&of_left, &of_right));
         let origins = left.origins(name).chain(right.origins(name)).collect();
-        Column { name: name.to_owned(), origins, shows: shows.flatten() }
+        Column { name: name.to_owned(), origins, shows }
     }
 
     fn same_type(&self, left: &Column, right: &Column) -> bool {

@@ -82,6 +82,9 @@ pub(super) fn is_aggregate(name: &str) -> bool {
     AGGREGATES.contains(&name)
 }
 
+/// A reference whose primary key is grouped by: its number, its columns, and how each is written.
+type Keyed = (usize, Vec<(Origin, Vec<Ident>)>);
+
 /// The members of a grouping set.
 fn members(set: &Function) -> impl Iterator<Item = &Expr> {
     let list = match &set.args {
@@ -370,7 +373,7 @@ impl Walker<'_> {
     }
 
     /// The references whose primary key is grouped by, with their columns and how these are written.
-    fn keyed(&mut self, grouped: &BTreeSet<Origin>) -> Vec<(usize, Vec<(Origin, Vec<Ident>)>)> {
+    fn keyed(&mut self, grouped: &BTreeSet<Origin>) -> Vec<Keyed> {
         let mut keyed = Vec::new();
         let entries = self.scopes.current().entries.clone();
         for entry in entries.iter().filter(|entry| entry.name.is_some()) {
