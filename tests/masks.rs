@@ -3,7 +3,8 @@
 
 #![allow(clippy::allow_attributes, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-mod throwaway;
+#[path = "common/postgres.rs"]
+mod postgres;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +17,7 @@ use pgveil::govern::facts::{ColumnFacts, Facts, RelationFacts, RelationKind, Typ
 use pgveil::govern::masks::hash_key_options;
 use pgveil::govern::snapshot::{Snapshot, SnapshotParts};
 use pgveil::names::{ProductId, ProductPattern, RelationName, RoleName, UserName, WarehouseName};
-use throwaway::Server;
+use postgres::TestPostgres;
 
 const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
 
@@ -46,7 +47,7 @@ const SETUP: &str = r#"
      NULL, NULL, NULL);
 "#;
 
-fn read_facts(server: &Server) -> RelationFacts {
+fn read_facts(server: &TestPostgres) -> RelationFacts {
     let sql = "SELECT a.attname, a.attnum, a.atttypid, n.nspname, t.typname, \
         CASE WHEN t.typtype = 'b' AND t.typcategory = 'A' THEN 'A' ELSE t.typtype::text END, \
         CASE WHEN n.nspname = 'pg_catalog' THEN format_type(a.atttypid, a.atttypmod) \
@@ -58,7 +59,7 @@ fn read_facts(server: &Server) -> RelationFacts {
         LEFT JOIN pg_type bt ON bt.oid = t.typbasetype LEFT JOIN pg_collation c ON c.oid = a.attcollation \
         WHERE a.attrelid = 'people'::regclass AND a.attnum > 0 ORDER BY a.attnum";
     let columns = server
-        .query("", sql)
+        .rows("", sql)
         .unwrap()
         .into_iter()
         .map(|row| {
@@ -187,6 +188,7 @@ fn masked(facts: &RelationFacts, columns: &[(&str, Option<Mask>)]) -> Result<Str
             pgveil::govern::snapshot::WarehouseRules { extension_schemas: vec!["public".to_owned()] },
         )]),
         has_hash_key: true,
+        quarantine: false,
         ..SnapshotParts::default()
     };
     let (snapshot, _) = Snapshot::build(parts).map_err(|findings| findings.to_string())?;
@@ -275,8 +277,8 @@ fn suitable() -> Vec<(Mask, Vec<&'static str>)> {
 
 #[test]
 fn masks_keep_types_and_depend_on_no_setting() {
-    let Some(server) = Server::start() else { return };
-    server.query("", SETUP).unwrap();
+    let server = TestPostgres::start();
+    server.rows("", SETUP).unwrap();
     let facts = read_facts(&server);
     let settings = [
         "-c TimeZone=UTC",
@@ -296,7 +298,7 @@ fn masks_keep_types_and_depend_on_no_setting() {
             pairs.push((mask.clone(), column, query));
         }
     }
-    server.query(&options(""), &script).unwrap();
+    server.rows(&options(""), &script).unwrap();
     let shown: Vec<_> = pairs.iter().enumerate().filter(|(_, (_, column, _))| *column != "id").collect();
     let script: String = shown
         .iter()
@@ -312,7 +314,7 @@ fn masks_keep_types_and_depend_on_no_setting() {
             )
         })
         .collect();
-    let kept = server.query("", &script).unwrap();
+    let kept = server.rows("", &script).unwrap();
     assert_eq!(kept.len(), shown.len());
     for ((_, (mask, column, _)), row) in shown.iter().zip(kept) {
         assert_eq!(row[0], row[1], "{mask:?} on {column}: type and typmod");
@@ -332,7 +334,7 @@ fn masks_keep_types_and_depend_on_no_setting() {
             .unwrap();
         }
         let fixed = format!("SET bytea_output = hex; {script}");
-        results.push(server.query(&options(setting), &fixed).unwrap());
+        results.push(server.rows(&options(setting), &fixed).unwrap());
     }
     assert_eq!(results[0], results[1]);
     assert_eq!(results[0], results[2]);
@@ -342,12 +344,12 @@ fn masks_keep_types_and_depend_on_no_setting() {
     a_masked_value_is_a_real_hmac(&server, &facts);
 }
 
-fn values_are_right(server: &Server, facts: &RelationFacts) {
+fn values_are_right(server: &TestPostgres, facts: &RelationFacts) {
     let value = |mask: Mask, column: &str| -> Vec<String> {
         let query = masked(facts, &[(column, Some(mask))]).unwrap();
         let name = pgveil::names::quote_identifier(column);
         let sql = format!("SELECT coalesce(q.{name}::text, 'NULL') FROM ({query}) q");
-        server.query(&options("-c TimeZone=UTC"), &sql).unwrap().into_iter().map(|mut row| row.remove(0)).collect()
+        server.rows(&options("-c TimeZone=UTC"), &sql).unwrap().into_iter().map(|mut row| row.remove(0)).collect()
     };
     let bucket = |step: &str| Mask::Bucket(step.to_owned());
     assert_eq!(value(Mask::Last4, "odd \"name"), ["***.com", "***", "NULL"]);
@@ -387,7 +389,7 @@ fn values_are_right(server: &Server, facts: &RelationFacts) {
     ] {
         assert_eq!(default(column).contains("'***'"), last4, "{column}");
     }
-    let not_null = server.query(&options(""), &format!("SELECT count(*) FROM ({}) q WHERE dm IS NULL", default("dm")));
+    let not_null = server.rows(&options(""), &format!("SELECT count(*) FROM ({}) q WHERE dm IS NULL", default("dm")));
     assert_eq!(not_null.unwrap()[0][0], "3", "a NOT NULL domain is shown as its base type");
 }
 
@@ -414,12 +416,12 @@ const NUMBERS: &str = "
 
 #[test]
 fn a_bucket_is_the_one_that_exact_arithmetic_gives() {
-    let Some(server) = Server::start() else { return };
-    server.query("", SETUP).unwrap();
+    let server = TestPostgres::start();
+    server.rows("", SETUP).unwrap();
     let facts = read_facts(&server);
-    server.query("", NUMBERS).unwrap();
+    server.rows("", NUMBERS).unwrap();
     let rows: usize =
-        server.query("", "SELECT count(*) FROM people WHERE i2 IS NOT NULL").unwrap()[0][0].parse().unwrap();
+        server.rows("", "SELECT count(*) FROM people WHERE i2 IS NOT NULL").unwrap()[0][0].parse().unwrap();
     assert!(rows > 1_600, "{rows}");
     let steps = [
         "1",
@@ -480,7 +482,7 @@ fn a_bucket_is_the_one_that_exact_arithmetic_gives() {
     }
     // A script is an argument of psql, whose length has a limit.
     let answers: Vec<_> =
-        statements.chunks(20).flat_map(|script| server.query(&options(""), &script.concat()).unwrap()).collect();
+        statements.chunks(20).flat_map(|script| server.rows(&options(""), &script.concat()).unwrap()).collect();
     assert_eq!(answers.len(), asked.len());
     for (answer, asked) in answers.iter().zip(asked) {
         assert!(answer[0].parse::<usize>().unwrap() > 1_600 && answer[1] != "0", "{asked}: {answer:?}");
@@ -512,10 +514,10 @@ fn exact_bucket(column: &str, step: &str) -> String {
     )
 }
 
-fn a_masked_value_is_a_real_hmac(server: &Server, facts: &RelationFacts) {
+fn a_masked_value_is_a_real_hmac(server: &TestPostgres, facts: &RelationFacts) {
     use hmac::{Hmac, Mac};
     let query = masked(facts, &[("odd \"name", Some(Mask::Hash))]).unwrap();
-    let rows = server.query(&options(""), &query).unwrap();
+    let rows = server.rows(&options(""), &query).unwrap();
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(KEY).unwrap();
     mac.update(b"ana@example.com");
     let expected: String = mac.finalize().into_bytes().iter().fold(String::new(), |mut hex, byte| {
@@ -528,8 +530,8 @@ fn a_masked_value_is_a_real_hmac(server: &Server, facts: &RelationFacts) {
 
 #[test]
 fn a_mask_that_does_not_suit_is_a_load_error() {
-    let Some(server) = Server::start() else { return };
-    server.query("", SETUP).unwrap();
+    let server = TestPostgres::start();
+    server.rows("", SETUP).unwrap();
     let facts = read_facts(&server);
     for (mask, column) in [
         (Mask::Last4, "v5"),

@@ -197,7 +197,7 @@ impl<'a> Question<'a> {
         reasons.extend(permit.masked.iter().map(|column| format!("{column} is personal and is read masked")));
         let mut limits = Vec::new();
         if let Some(cap) = &permit.row_cap {
-            limits.push(format!("at most {} rows ({})", cap.limit, cap.source));
+            limits.push(format!("at most {} rows ({} of {})", cap.limit, cap.setting, cap.source));
         }
         if let Some(timeout) = permit.timeout {
             let shown = settings::show_milliseconds(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));

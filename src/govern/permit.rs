@@ -32,7 +32,9 @@ pub struct RowCap {
     pub limit: u64,
     /// Cut with a notice, or 54000.
     pub on_max_rows: OnMaxRows,
-    /// What the notice names: `role analyst`.
+    /// What the notice names: `max_rows`, or `copy_max_rows` where that is set …
+    pub setting: &'static str,
+    /// … of `role analyst`.
     pub source: String,
     /// Whether `LIMIT limit + 1` stands in the SQL (else, WITH TIES, the relay counts and cancels).
     pub in_sql: bool,

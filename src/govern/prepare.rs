@@ -93,20 +93,22 @@ impl<'a> Draft<'a> {
 
     /// Puts the cap into the query.
     fn row_cap(&mut self, kind: PermitKind, limits: &Limits) -> Option<RowCap> {
-        let most = match kind {
-            PermitKind::Copy => limits.copy_max_rows,
+        let (most, setting, source) = match kind {
+            PermitKind::Copy => {
+                let (setting, source) = &limits.copy_max_rows_source;
+                (limits.copy_max_rows?, *setting, source)
+            }
             PermitKind::Query
             | PermitKind::Explain
             | PermitKind::Prepare
             | PermitKind::Declare
-            | PermitKind::Execute => limits.max_rows,
-        }?;
+            | PermitKind::Execute => (limits.max_rows?, "max_rows", &limits.max_rows_source),
+        };
         // An own LIMIT is looked at; a query in parentheses may have one.
         let bare = self.query.limit_clause.is_none() && self.query.fetch.is_none();
         self.needs.literal_values |= !bare || matches!(*self.query.body, SetExpr::Query(_));
         let in_sql = row_limit::cap(&mut self.query, most);
-        let cap =
-            RowCap { limit: most, on_max_rows: limits.on_max_rows, source: limits.max_rows_source.clone(), in_sql };
+        let cap = RowCap { limit: most, on_max_rows: limits.on_max_rows, setting, source: source.clone(), in_sql };
         // The plan that EXPLAIN shows is the plan that would run; its own answer is one row.
         (kind != PermitKind::Explain).then_some(cap)
     }

@@ -29,7 +29,7 @@ pub struct ProductView {
     pub(in crate::govern) items: Vec<ViewItem>,
     /// In the contract's order, which is that of the query's output.
     pub columns: Vec<ViewColumn>,
-    /// Masked, filtered or fenced: the upstream's error texts are not trusted, costs are not shown.
+    /// Masked, filtered, fenced, or over a view or a foreign table: the upstream's error texts are not trusted, costs are not shown.
     pub guarded: bool,
     /// A row filter stands in it.
     pub filtered: bool,
@@ -113,6 +113,8 @@ pub(in crate::govern) struct Template {
     pub(in crate::govern) filters: Vec<FilterTemplate>,
     /// The relation is a view through which predicates may be pushed.
     pub(in crate::govern) leaky_view: bool,
+    /// The relation runs expressions of its own: their messages may quote what the contract does not name.
+    pub(in crate::govern) computed: bool,
 }
 
 /// One column, raw and masked.
@@ -205,7 +207,13 @@ impl Compiled {
                 mask,
             });
         }
-        Self::Ready(Template { relation_oid: facts.oid, columns, filters, leaky_view: is_leaky(facts) })
+        Self::Ready(Template {
+            relation_oid: facts.oid,
+            columns,
+            filters,
+            leaky_view: is_leaky(facts),
+            computed: is_computed(facts),
+        })
     }
 }
 
@@ -216,6 +224,13 @@ fn is_leaky(facts: &RelationFacts) -> bool {
         | RelationKind::PartitionedTable
         | RelationKind::MaterializedView
         | RelationKind::ForeignTable => false,
+    }
+}
+
+fn is_computed(facts: &RelationFacts) -> bool {
+    match facts.kind {
+        RelationKind::View | RelationKind::ForeignTable => true,
+        RelationKind::Table | RelationKind::PartitionedTable | RelationKind::MaterializedView => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::ServerConfig;
+use crate::config::{OnCatalogError, ServerConfig, StateUrl};
 use crate::document::Unset;
 use crate::error::{Diagnostic, Diagnostics, Level};
 use crate::govern::facts::Facts;
@@ -30,6 +30,7 @@ pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<
         facts: facts.clone(),
         warehouses: warehouses.map(|(name, config)| (name.clone(), rules(config))).collect(),
         has_hash_key: sources.server.hash_key.is_some(),
+        quarantine: sources.server.catalog.on_error == OnCatalogError::Quarantine,
     };
     blocking(&sources.texts.server.path, move || Snapshot::build(parts)).await
 }
@@ -79,8 +80,8 @@ pub fn waits_for_restart(started: &ServerConfig, now: &ServerConfig) -> Vec<&'st
     .collect()
 }
 
-/// Where the files lie, and what pgveil writes itself.
-pub fn places(config: &Path, server: &ServerConfig) -> super::Places {
+/// Where the files lie, and what pgveil writes itself: audit log and state stay where they were at the start.
+pub fn places(config: &Path, server: &ServerConfig, started: &ServerConfig) -> super::Places {
     let mut places = super::Places::default();
     places.files.insert(config.to_owned());
     places.trees.insert(server.catalog.path.clone());
@@ -95,12 +96,12 @@ pub fn places(config: &Path, server: &ServerConfig) -> super::Places {
         places.files.extend([tls.cert.clone(), tls.key.clone()]);
         places.files.extend(tls.client_ca.clone());
     }
-    places.own.insert(server.audit.path.clone());
-    if let Some(stem) = server.audit.path.file_stem() {
+    places.own.insert(started.audit.path.clone());
+    if let Some(stem) = started.audit.path.file_stem() {
         let rotated = format!("{}-", stem.to_string_lossy());
-        places.own.insert(server.audit.path.with_file_name(rotated));
+        places.own.insert(started.audit.path.with_file_name(rotated));
     }
-    if let crate::config::StateUrl::Sqlite(path) = &server.state {
+    if let StateUrl::Sqlite(path) = &started.state {
         places.own.insert(path.clone());
     }
     places

@@ -142,7 +142,7 @@ impl Reloader {
 
     /// Looks at files and warehouses for ever. `hangup` is notified at SIGHUP.
     pub async fn run(mut self, hangup: Arc<Notify>) {
-        let mut watch = Watch::begin(candidate::places(&self.config, &self.sources.server));
+        let mut watch = Watch::begin(self.places());
         let mut ask_at = Instant::now() + self.ask_interval();
         loop {
             tokio::select! {
@@ -150,11 +150,11 @@ impl Reloader {
                 () = hangup.notified() => {
                     tracing::info!("SIGHUP: catalog and policy are read again");
                     self.look(true).await;
-                    watch.follow(candidate::places(&self.config, &self.sources.server));
+                    watch.follow(self.places());
                 }
                 () = watch.changed() => {
                     if self.look(false).await {
-                        watch.follow(candidate::places(&self.config, &self.sources.server));
+                        watch.follow(self.places());
                     }
                 }
                 () = tokio::time::sleep_until(ask_at) => {
@@ -163,6 +163,10 @@ impl Reloader {
                 }
             }
         }
+    }
+
+    fn places(&self) -> Places {
+        candidate::places(&self.config, &self.sources.server, &self.started)
     }
 
     fn ask_interval(&self) -> Duration {
@@ -335,3 +339,6 @@ fn retire(pool: Pool) {
 fn errors(findings: &Diagnostics) -> usize {
     findings.iter().filter(|finding| finding.level == Level::Error).count()
 }
+
+#[cfg(test)]
+mod tests;

@@ -584,20 +584,24 @@ impl Run {
 
 /// The notice of a result that was cut.
 pub(super) fn cut_notice(cap: &RowCap) -> Notice {
-    Notice::new(format!("result cut at {} rows (max_rows of {})", cap.limit, cap.source)).with_hint(
-        "Narrow the question, aggregate, or add a LIMIT of your own; the owner of the policy can raise max_rows.",
-    )
+    Notice::new(format!("result cut at {} rows ({} of {})", cap.limit, cap.setting, cap.source))
+        .with_hint(what_to_do_at_the_cap(cap))
 }
 
 fn over_cap(cap: &RowCap) -> ClientError {
     ClientError::new(
         ErrorKind::Limit,
         sqlstate::PROGRAM_LIMIT_EXCEEDED,
-        format!("result has more than {} rows (max_rows of {})", cap.limit, cap.source),
+        format!("result has more than {} rows ({} of {})", cap.limit, cap.setting, cap.source),
     )
     .with_detail("The rows that were sent are not the whole result.")
-    .with_hint(
-        "Narrow the question, aggregate, or add a LIMIT of your own; the owner of the policy can raise max_rows.",
+    .with_hint(what_to_do_at_the_cap(cap))
+}
+
+fn what_to_do_at_the_cap(cap: &RowCap) -> String {
+    format!(
+        "Narrow the question, aggregate, or add a LIMIT of your own; the owner of the policy can raise {}.",
+        cap.setting
     )
 }
 

@@ -1,6 +1,6 @@
 //! What pgveil answers itself, or with a statement of its own: settings, transactions, names, cursors.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use crate::govern::permit::{Permit, PermitKind};
 use crate::govern::settings as rules;
 use crate::govern::signal::Signal;
 use crate::sql::statement::{Discard, SessionStatement};
-use crate::upstream::{Control, UpstreamError};
+use crate::upstream::{Connection, Control, UpstreamError};
 use crate::wire::BindRest;
 use crate::wire::backend::{self, Field};
 
@@ -334,7 +334,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             by_sql: true,
             decided: Arc::clone(whole),
             epoch: self.epoch,
+            read_under: OnceLock::new(),
         };
+        self.read_under(&prepared);
         self.statements.insert(name.to_owned(), Arc::new(prepared));
         backend::command_complete(&mut self.outbox, "PREPARE");
         Ok(())
@@ -380,7 +382,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             return Err(fail_ticket(ticket, trouble));
         }
         self.unnamed = None;
-        if let Err(trouble) = self.enqueue(|connection| connection.execute_by_sql(permit, &types, arguments)) {
+        let read_under = self.read_under(&prepared);
+        let execute = |connection: &mut Connection| connection.execute_by_sql(permit, &types, &read_under, arguments);
+        if let Err(trouble) = self.enqueue(execute) {
             return Err(fail_ticket(ticket, trouble));
         }
         let run = Run::new(Way::Text, Arc::clone(permit), false, 0, self.taken);
@@ -471,7 +475,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             Some((decided, permit)) if permit.sql == before.sql => {
                 if let Some(cursor) = self.cursors.get_mut(name) {
                     let text = Arc::clone(&prepared.text);
-                    let prepared = Prepared { text, types: Vec::new(), by_sql: false, decided, epoch: self.epoch };
+                    let epoch = self.epoch;
+                    let prepared = Prepared {
+                        text,
+                        types: Vec::new(),
+                        by_sql: false,
+                        decided,
+                        epoch,
+                        read_under: OnceLock::new(),
+                    };
                     cursor.prepared = Arc::new(prepared);
                 }
                 Ok(permit)

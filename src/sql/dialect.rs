@@ -11,6 +11,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::keywords::{Reserved, known};
+use super::nested_query::NestedQueries;
 
 /// What binds looser than a cast or a subscript and tighter than everything else.
 const UNARY_SIGN: u8 = 125;
@@ -22,12 +23,14 @@ const OTHER_OPERATOR: u8 = 70;
 pub(super) struct Postgres {
     inner: PostgreSqlDialect,
     budget: Cell<usize>,
+    nested: NestedQueries,
 }
 
 impl Postgres {
-    /// For a text of so many tokens.
-    pub(super) fn new(tokens: usize) -> Self {
-        Self { inner: PostgreSqlDialect {}, budget: Cell::new(tokens.saturating_mul(64) + 20_000) }
+    /// For a text of these tokens.
+    pub(super) fn new(tokens: &[TokenWithSpan]) -> Self {
+        let budget = Cell::new(tokens.len().saturating_mul(64) + 20_000);
+        Self { inner: PostgreSqlDialect {}, budget, nested: NestedQueries::of(tokens) }
     }
     /// Whether the parse was given up because it took too many steps.
     pub(super) fn exhausted(&self) -> bool {
@@ -118,18 +121,6 @@ fn misplaced(parser: &Parser<'_>) -> Option<ParserError> {
     parser.expected_ref::<()>("an expression", token).err()
 }
 
-fn is_values(token: &TokenWithSpan) -> bool {
-    matches!(&token.token, Token::Word(word) if word.keyword == Keyword::VALUES)
-}
-
-/// `(VALUES …)` as an expression, which sqlparser takes for a function.
-fn values(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
-    parser.expect_token(&Token::LParen)?;
-    let query = parser.parse_query()?;
-    parser.expect_token(&Token::RParen)?;
-    Ok(Expr::Subquery(query))
-}
-
 impl Dialect for Postgres {
     fn dialect(&self) -> TypeId {
         self.inner.dialect()
@@ -145,8 +136,8 @@ impl Dialect for Postgres {
         if let Some(error) = misplaced(parser) {
             return Some(Err(error));
         }
-        if parser.peek_token_ref().token == Token::LParen && is_values(parser.peek_nth_token_ref(1)) {
-            return Some(values(parser));
+        if let Some(query) = self.nested.prefix(parser) {
+            return Some(query);
         }
         if let Some(name) = bare_function(parser) {
             parser.advance_token();

@@ -43,7 +43,7 @@ pub fn fingerprint_of_text(text: &str) -> String {
         };
         hash.update([0]);
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    crate::hex::text(hash.finalize().get(..8).unwrap_or_default())
 }
 
 /// How many lexemes `literal, literal, …` takes; 0: there is no literal.

@@ -25,6 +25,7 @@ mod lex;
 mod limits;
 mod literals;
 mod names;
+mod nested_query;
 mod parse;
 mod phrase;
 mod proof;

@@ -162,7 +162,7 @@ pub(super) fn through_sqlparser<T>(
 ) -> Result<T, SqlError> {
     depth::bounded(lexemes, phrase.max_depth)?;
     let tokens = tokens(lexemes)?;
-    let dialect = Postgres::new(tokens.len());
+    let dialect = Postgres::new(&tokens);
     let mut parser = Parser::new(&dialect)
         .with_options(ParserOptions::new().with_unescape(false).with_trailing_commas(false))
         .with_recursion_limit(phrase.max_depth * 2 + 50)

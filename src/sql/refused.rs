@@ -7,6 +7,8 @@ use super::statement::Refused;
 
 const READ_ONLY: &str = "pgveil gives read access to data products; it changes nothing in the warehouse.";
 const NO_TEMPORARY: &str = "Use WITH (a common table expression) in place of a temporary table or view.";
+const NO_TABLE_LOCKS: &str = "Leave the statement out: a statement sees one state of the data anyway; \
+    for several, use BEGIN ISOLATION LEVEL REPEATABLE READ.";
 const NO_LOCKS: &str = "Leave out the locking clause: nothing can be changed through pgveil.";
 
 impl Refused {
@@ -30,7 +32,7 @@ pub(super) fn by_first_words(lexemes: &[Lexeme]) -> Option<Refused> {
         ["listen" | "notify", ..] => {
             (upper(&words, 1), Some("Ask for the data again in place of waiting for a notification."))
         }
-        ["lock", ..] => ("LOCK TABLE".to_owned(), Some(NO_LOCKS)),
+        ["lock", ..] => ("LOCK TABLE".to_owned(), Some(NO_TABLE_LOCKS)),
         ["vacuum" | "reindex" | "cluster" | "checkpoint" | "load", ..] => (upper(&words, 1), Some(READ_ONLY)),
         ["analyze" | "analyse", ..] => ("ANALYZE".to_owned(), Some(READ_ONLY)),
         ["comment", ..] => ("COMMENT".to_owned(), Some("Descriptions live in the catalog, in the product's own file.")),

@@ -109,7 +109,7 @@ fn by_code(code: &str) -> Option<(&'static str, Option<&'static str>)> {
         "40P01" => ("deadlock detected", Some(AGAIN)),
         "42501" => (
             "the warehouse does not let pgveil read a relation behind this statement",
-            Some("Tell the operators of pgveil: `pgveil check --warehouse --grants` prints what its account lacks."),
+            Some("Send this message and the statement to those who run pgveil; other products are not affected."),
         ),
         "42601" => {
             ("the warehouse sees a syntax error in the statement", Some("Write the statement in a simpler form."))

@@ -54,6 +54,7 @@ pub fn parts() -> SnapshotParts {
         facts: facts(),
         warehouses: BTreeMap::from([(warehouse(), WarehouseRules::default())]),
         has_hash_key: true,
+        quarantine: false,
     }
 }
 
@@ -161,4 +162,26 @@ fn column_facts(name: &str, at: usize, sql_type: &str, not_null: bool) -> Column
         collation: None,
         not_null,
     }
+}
+
+/// Not every tier needs it.
+const _: fn() -> Vec<String> = corpus;
+
+/// The statements that the golden files ask about.
+pub fn corpus() -> Vec<String> {
+    let cases = std::fs::read_dir(directory().join("cases")).unwrap_or_else(|e| panic!("{e}"));
+    let mut files: Vec<_> = cases.flatten().map(|file| file.path()).collect();
+    files.sort();
+    let mut statements = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            if line.starts_with("decide") {
+                statements.push(lines.by_ref().take_while(|line| *line != "----").collect::<Vec<_>>().join("\n"));
+            }
+        }
+    }
+    assert!(statements.len() >= 300, "{} statements", statements.len());
+    statements
 }

@@ -194,7 +194,8 @@ async fn an_extension_schema_that_others_may_write_is_an_error() {
 
 #[tokio::test]
 async fn a_warehouse_that_is_not_there_is_one_finding() {
-    let port = crate::upstream::test_postgres::free_port();
+    let nobody = crate::upstream::test_postgres::Nobody::listens();
+    let port = nobody.port();
     let config = WarehouseConfig {
         dsn: SecretString::new(format!("postgres://u:hunter2@127.0.0.1:{port}/db")),
         password: None,

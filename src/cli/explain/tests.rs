@@ -34,7 +34,7 @@ fn an_allowed_statement_shows_what_would_run() {
         "  mask     email: last4",
         "  filter   \"region\" = 'EU'",
         "  fence    OFFSET 0",
-        "limit      at most 10000 rows (defaults)",
+        "limit      at most 10000 rows (max_rows of defaults)",
         "limit      at most 30s",
         "forwarded  SELECT",
     ] {

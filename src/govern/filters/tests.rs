@@ -153,7 +153,10 @@ fn a_column_is_raw_only_in_rows_that_an_unmasking_role_shows() {
     };
     let eu = || filter(binding(&["support"]), "region = 'EU'");
     let shown = sql(vec![eu()], &["analyst", "support"]);
-    assert!(shown.contains(r#"CASE WHEN "region" = 'EU' THEN "email" ELSE CASE WHEN pg_catalog.length("email") >= 8 THEN"#), "{shown}");
+    assert!(
+        shown.contains(r#"CASE WHEN "region" = 'EU' THEN "email" ELSE CASE WHEN pg_catalog.length("email") >= 8 THEN"#),
+        "{shown}"
+    );
     assert!(!shown.contains(" WHERE "), "{shown}");
     let shown = sql(vec![eu()], &["support"]);
     assert!(shown.starts_with(r#"SELECT "id", "email", "region""#), "{shown}");

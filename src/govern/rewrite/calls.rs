@@ -236,7 +236,7 @@ impl Walker<'_> {
         match over {
             None if aggregates => {
                 // What an aggregate reads needs no place in GROUP BY.
-                self.log.truncate(before);
+                self.forget_own(before);
                 Ok(())
             }
             None | Some(WindowType::NamedWindow(_)) => Ok(()),

@@ -112,6 +112,22 @@ impl Walker<'_> {
         Ok(())
     }
 
+    /// Drops from the log what was read of this level's relations after its first `before` columns, for a place that needs no
+    /// grouping. What was read of an outer level is that level's matter: its GROUP BY may still want the column.
+    pub(super) fn forget_own(&mut self, before: usize) {
+        let entries = &self.scopes.current().entries;
+        let own: BTreeSet<usize> = entries
+            .iter()
+            .flat_map(|entry| &entry.columns.list)
+            .flat_map(|column| &column.origins)
+            .map(|origin| origin.reference)
+            .collect();
+        let outer: Vec<Origin> =
+            self.log.iter().skip(before).filter(|origin| !own.contains(&origin.reference)).copied().collect();
+        self.log.truncate(before);
+        self.log.extend(outer);
+    }
+
     /// An item of GROUP BY: a bare name is a column of FROM first, then an output column.
     fn group_key(&mut self, expr: &mut Expr, columns: &Columns) -> Walked {
         match expr {

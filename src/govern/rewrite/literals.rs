@@ -188,7 +188,7 @@ pub(super) fn collation(name: &ObjectName) -> Walked {
 
 /// `de_DE`, `en_US.utf8`, `sr_RS@latin`: collations of pg_catalog that initdb makes.
 fn is_locale(name: &str) -> bool {
-    let (territory, rest) = name.split_at(name.len().min(5));
+    let (territory, rest) = name.split_at_checked(5).unwrap_or((name, ""));
     let bytes = territory.as_bytes();
     let named = matches!(bytes, [a, b, b'_', c, d]
         if a.is_ascii_lowercase() && b.is_ascii_lowercase() && c.is_ascii_uppercase() && d.is_ascii_uppercase());

@@ -248,7 +248,7 @@ impl Walker<'_> {
             // Rows are chosen before they are grouped: what is read here needs no place in GROUP BY.
             let shown = self.log.len();
             self.expr(condition)?;
-            self.log.truncate(shown);
+            self.forget_own(shown);
         }
         if let Some(condition) = having {
             self.expr(condition)?;

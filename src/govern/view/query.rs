@@ -55,7 +55,7 @@ pub(super) fn build(
     let fenced = filtered || template.leaky_view;
     ProductView {
         id: product.id.clone(),
-        guarded: fenced || columns.iter().any(|column| column.masked),
+        guarded: fenced || template.computed || columns.iter().any(|column| column.masked),
         filter_functions: filter.as_ref().map(functions_of).unwrap_or_default(),
         filter: filter.as_ref().map(sql::render_expr),
         rows: rows_of(product, filter, fenced),
