@@ -1,9 +1,11 @@
 //! Direct PostgreSQL, pgbouncer and pgveil side by side, in one interleaved run: `cargo bench --bench compare`.
 //!
 //! Points: pgbench look-ups by key, in the three protocols. Stream: a million rows through a client that only counts bytes.
-//! Idle: a thousand logged-in connections. Masks and the audit log are on. Figures are medians over rounds; ratios are taken
-//! within a round, since these machines drift. `-- points`, `-- stream`, `-- idle` run one part; BENCH_ROUNDS and
-//! BENCH_SECONDS set how much.
+//! Idle: a thousand logged-in connections. Large: ten million rows (BENCH_ROWS) to a client that stops reading for a while, and
+//! what pgveil takes of memory meanwhile. Masks and the audit log are on. The others are asked twice: for the raw columns, and,
+//! as `+masks`, with the very SQL that pgveil sends, since what the warehouse needs for a mask is no cost of the way. Figures
+//! are medians over rounds; ratios are taken within a round, since these machines drift. `-- points`, `-- stream`, `-- idle`,
+//! `-- large` run one part; BENCH_ROUNDS and BENCH_SECONDS set how much.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -32,14 +34,59 @@ const PASSWORD: &str = "bench-password";
 const PROTOCOLS: [&str; 3] = ["simple", "extended", "prepared"];
 const CLIENTS: usize = 8;
 const ROWS: u64 = 1_000_000;
+/// Stands for the key of a look-up until pgbench chooses one.
+const KEY: &str = "424242";
 
 struct Endpoint {
     name: &'static str,
     port: u16,
     user: &'static str,
     pid: Option<u32>,
-    /// The relation that holds the accounts.
-    relation: &'static str,
+    /// What it is asked for.
+    asked: Asked,
+}
+
+/// In which words an endpoint is asked.
+#[derive(Clone, Copy, PartialEq)]
+enum Asked {
+    /// The table.
+    Raw,
+    /// The SQL that pgveil sends.
+    Masked,
+    /// The data product.
+    Product,
+}
+
+/// One question in the words of each endpoint.
+struct Question {
+    raw: String,
+    masked: String,
+    product: String,
+}
+
+impl Question {
+    /// `{}` stands for the relation. A look-up's key is written as [`KEY`].
+    fn new(dir: &Path, text: &str) -> Self {
+        let product = text.replace("{}", "bench.accounts");
+        let explained = Command::new(env!("CARGO_BIN_EXE_pgveil"))
+            .args(["explain", "--user", "bench", "--config"])
+            .arg(dir.join("pgveil.toml"))
+            .arg(&product)
+            .output()
+            .expect("pgveil explain");
+        let explained = String::from_utf8(explained.stdout).unwrap();
+        let masked =
+            explained.lines().find_map(|line| line.strip_prefix("forwarded")).expect("the SQL that is forwarded");
+        Self { raw: text.replace("{}", "pgbench_accounts"), masked: masked.trim().to_owned(), product }
+    }
+
+    fn of(&self, asked: Asked) -> &str {
+        match asked {
+            Asked::Raw => &self.raw,
+            Asked::Masked => &self.masked,
+            Asked::Product => &self.product,
+        }
+    }
 }
 
 struct Killed(Child);
@@ -63,35 +110,34 @@ fn main() {
     fill(&server);
     let (bouncer, bouncer_port) = start_pgbouncer(dir.path(), server.port());
     let (veil, veil_port) = start_pgveil(dir.path(), server.port());
-    let mut endpoints =
-        vec![Endpoint { name: "direct", port: server.port(), user: "bench", pid: None, relation: "pgbench_accounts" }];
-    if let Some(bouncer) = &bouncer {
-        let pid = Some(bouncer.0.id());
-        endpoints.push(Endpoint {
-            name: "pgbouncer",
-            port: bouncer_port,
-            user: "bench",
-            pid,
-            relation: "pgbench_accounts",
-        });
+    let mut endpoints = Vec::new();
+    for (name, masked, port, child) in [
+        ("direct", "direct+masks", server.port(), None),
+        ("pgbouncer", "pgbouncer+masks", bouncer_port, bouncer.as_ref()),
+    ] {
+        if name == "direct" || child.is_some() {
+            let pid = child.map(|child| child.0.id());
+            endpoints.push(Endpoint { name, port, user: "bench", pid, asked: Asked::Raw });
+            endpoints.push(Endpoint { name: masked, port, user: "bench", pid, asked: Asked::Masked });
+        }
     }
-    endpoints.push(Endpoint {
-        name: "pgveil",
-        port: veil_port,
-        user: "bench",
-        pid: Some(veil.0.id()),
-        relation: "bench.accounts",
-    });
+    let pid = Some(veil.0.id());
+    endpoints.push(Endpoint { name: "pgveil", port: veil_port, user: "bench", pid, asked: Asked::Product });
     let number = |name: &str, default: usize| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
     let (rounds, seconds) = (number("BENCH_ROUNDS", 5), number("BENCH_SECONDS", 3));
     if runs("points") {
         points(dir.path(), &endpoints, rounds, seconds);
     }
     if runs("stream") {
-        stream(&endpoints, rounds);
+        stream(dir.path(), &endpoints, rounds);
     }
     if runs("idle") {
         idle(&endpoints);
+    }
+    if runs("large")
+        && let Some(veil) = endpoints.last()
+    {
+        large(veil, number("BENCH_ROWS", 10_000_000));
     }
 }
 
@@ -171,7 +217,7 @@ fn start_pgveil(dir: &Path, server_port: u16) -> (Killed, u16) {
     write(
         "policy.toml",
         format!(
-            "[defaults]\nmax_rows = 0\nmax_concurrent = 0\n[roles.analyst]\nproducts = [\"*\"]\n[users.bench]\nroles = [\"analyst\"]\npassword = \"{verifier}\"\n"
+            "[defaults]\nmax_rows = 0\nmax_concurrent = 0\nstatement_timeout = \"1h\"\n[roles.analyst]\nproducts = [\"*\"]\n[users.bench]\nroles = [\"analyst\"]\npassword = \"{verifier}\"\n"
         ),
     );
     let columns = [
@@ -232,28 +278,34 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
+/// Medians, and the medians of the first figure's ratios to others in the same round.
 fn report<const N: usize>(
     title: &str,
     heads: [&str; N],
     samples: &BTreeMap<(usize, &'static str), Vec<[f64; N]>>,
     order: &[&str],
 ) {
-    println!("\n{title}\n| what | endpoint | {} | to direct |", heads.join(" | "));
-    println!("|---|---|{}---|", "---|".repeat(N));
+    const TO: [&str; 3] = ["direct", "direct+masks", "pgbouncer"];
+    println!("\n{title}\n| what | endpoint | {} | to {} |", heads.join(" | "), TO.join(" | to "));
+    println!("|---|---|{}", "---|".repeat(N + TO.len()));
     for ((what, name), values) in samples {
         let cells = std::array::from_fn::<f64, N, _>(|i| median(&mut values.iter().map(|v| v[i]).collect::<Vec<_>>()));
-        let mut ratios: Vec<f64> =
-            samples.get(&(*what, "direct")).into_iter().flatten().zip(values).map(|(d, v)| v[0] / d[0]).collect();
-        let cells = cells.map(|c| format!("{c:.3}")).join(" | ");
-        println!("| {} | {name} | {cells} | {:.3} |", order[*what], median(&mut ratios));
+        let ratio = |to: &'static str| {
+            let others = samples.get(&(*what, to)).into_iter().flatten();
+            let mut ratios: Vec<f64> = others.zip(values).map(|(other, v)| v[0] / other[0]).collect();
+            if ratios.is_empty() { f64::NAN } else { median(&mut ratios) }
+        };
+        let cells: Vec<String> = cells.into_iter().chain(TO.map(ratio)).map(|c| format!("{c:.3}")).collect();
+        println!("| {} | {name} | {} |", order[*what], cells.join(" | "));
     }
 }
 
 fn points(dir: &Path, endpoints: &[Endpoint], rounds: usize, seconds: usize) {
     let mut samples = BTreeMap::new();
+    let question = Question::new(dir, &format!("SELECT abalance FROM {{}} WHERE aid = {KEY}"));
     for endpoint in endpoints {
-        let text =
-            format!("\\set aid random(1, {ROWS})\nSELECT abalance FROM {} WHERE aid = :aid;\n", endpoint.relation);
+        let asked = question.of(endpoint.asked).replace(KEY, ":aid");
+        let text = format!("\\set aid random(1, {ROWS})\n{asked};\n");
         fs::write(dir.join(format!("{}.sql", endpoint.name)), text).unwrap();
     }
     for round in 0..rounds {
@@ -277,7 +329,7 @@ fn points(dir: &Path, endpoints: &[Endpoint], rounds: usize, seconds: usize) {
                     ])
                     .args(["-p", &endpoint.port.to_string(), "-U", endpoint.user, "-f"])
                     .arg(dir.join(format!("{}.sql", endpoint.name)))
-                    .arg(if endpoint.name == "pgbouncer" && *protocol == "prepared" {
+                    .arg(if endpoint.name.starts_with("pgbouncer") && *protocol == "prepared" {
                         "bench_prepared"
                     } else {
                         "bench"
@@ -305,8 +357,9 @@ fn points(dir: &Path, endpoints: &[Endpoint], rounds: usize, seconds: usize) {
     report(&format!("Points, {CLIENTS} clients"), ["tps", "own CPU ms/query"], &samples, &PROTOCOLS);
 }
 
-fn stream(endpoints: &[Endpoint], rounds: usize) {
+fn stream(dir: &Path, endpoints: &[Endpoint], rounds: usize) {
     let mut samples = BTreeMap::new();
+    let question = Question::new(dir, "SELECT aid, bid, abalance, aid::text || 'payload' FROM {}");
     for round in 0..rounds {
         for turn in 0..endpoints.len() {
             let endpoint = &endpoints[(turn + round) % endpoints.len()];
@@ -314,8 +367,8 @@ fn stream(endpoints: &[Endpoint], rounds: usize) {
             let _ = fs::write(format!("/proc/{}/clear_refs", endpoint.pid.unwrap_or(0)), "5");
             let (before, memory_before) = (cpu(endpoint.pid), memory(endpoint.pid, "VmRSS:"));
             let start = Instant::now();
-            let query = format!("SELECT aid, bid, abalance, aid::text || 'payload' FROM {}", endpoint.relation);
-            client.queue(|out| postgres_protocol::message::frontend::query(&query, out).unwrap()).flush();
+            let query = question.of(endpoint.asked);
+            client.queue(|out| postgres_protocol::message::frontend::query(query, out).unwrap()).flush();
             let bytes = drain(&mut client);
             let elapsed = start.elapsed().as_secs_f64();
             let gigabytes = bytes as f64 / 1e9;
@@ -326,6 +379,38 @@ fn stream(endpoints: &[Endpoint], rounds: usize) {
         eprintln!("stream: round {} of {rounds}", round + 1);
     }
     report("A million rows", ["MB/s", "own CPU s/GB", "memory grown MiB"], &samples, &["stream"]);
+}
+
+/// A result of many rows, to a client that reads on and to one that stops reading for a while in the midst of it.
+fn large(endpoint: &Endpoint, rows: usize) {
+    const PAUSE: Duration = Duration::from_secs(10);
+    let times = rows.div_ceil(usize::try_from(ROWS).unwrap());
+    let query = format!(
+        "SELECT aid, bid, abalance, aid::text || 'payload' FROM bench.accounts, generate_series(1, {times}) AS n"
+    );
+    println!(
+        "\n{} rows through pgveil, KiB\n| client | before | at its peak | in the pause | after |",
+        times as u64 * ROWS
+    );
+    println!("|---|---|---|---|---|");
+    for pauses in [false, true] {
+        let mut client = Wire::connect(endpoint.port, endpoint.user, PASSWORD, "bench", &[]).unwrap();
+        client.stream.set_read_timeout(Some(Duration::from_secs(600))).unwrap();
+        let _ = fs::write(format!("/proc/{}/clear_refs", endpoint.pid.unwrap_or(0)), "5");
+        let before = memory(endpoint.pid, "VmRSS:");
+        client.queue(|out| postgres_protocol::message::frontend::query(&query, out).unwrap()).flush();
+        let mut in_pause = f64::NAN;
+        if pauses {
+            let mut some = vec![0; 16 << 20];
+            client.stream.read_exact(&mut some).unwrap();
+            std::thread::sleep(PAUSE);
+            in_pause = memory(endpoint.pid, "VmRSS:");
+        }
+        drain(&mut client);
+        let (peak, after) = (memory(endpoint.pid, "VmHWM:"), memory(endpoint.pid, "VmRSS:"));
+        let name = if pauses { "stops for 10 s" } else { "reads on" };
+        println!("| {name} | {before:.0} | {peak:.0} | {in_pause:.0} | {after:.0} |");
+    }
 }
 
 /// Reads until ReadyForQuery, looking at nothing but the end; the number of bytes.
@@ -348,7 +433,7 @@ fn drain(client: &mut Wire) -> usize {
 fn idle(endpoints: &[Endpoint]) {
     const COUNT: usize = 1000;
     println!("\nIdle connections\n| endpoint | connections | KiB each |\n|---|---|---|");
-    for endpoint in endpoints.iter().filter(|e| e.pid.is_some()) {
+    for endpoint in endpoints.iter().filter(|e| e.pid.is_some() && e.asked != Asked::Masked) {
         let before = memory(endpoint.pid, "VmRSS:");
         let held: Vec<Wire> =
             (0..COUNT).map(|_| Wire::connect(endpoint.port, endpoint.user, PASSWORD, "bench", &[]).unwrap()).collect();

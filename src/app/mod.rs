@@ -82,7 +82,11 @@ fn spell_out(findings: &Diagnostics) -> String {
 
 /// Serves until SIGTERM or SIGINT. `ready` is called when clients can connect.
 pub fn run(config: &Path, ready: impl FnOnce()) -> Result<(), AppError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(workers())
+        .thread_stack_size(STACK)
+        .build()?;
     let result = runtime.block_on(async {
         let signals = signals::Signals::install()?;
         serve(config, signals, ready).await
@@ -90,6 +94,14 @@ pub fn run(config: &Path, ready: impl FnOnce()) -> Result<(), AppError> {
     // Nothing of importance is left, and a look-up of a name may hang for long.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
+}
+
+/// One core is left to the kernel's side of the network, the audit log and whoever else is there: a worker that has to be woken
+/// for each message costs more than it does. TOKIO_WORKER_THREADS says otherwise.
+fn workers() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let told = std::env::var("TOKIO_WORKER_THREADS").ok().and_then(|told| told.parse().ok());
+    told.unwrap_or_else(|| cores.saturating_sub(1)).max(1)
 }
 
 async fn serve(config: &Path, mut signals: signals::Signals, ready: impl FnOnce()) -> Result<(), AppError> {
@@ -170,6 +182,7 @@ fn share(first: First, audit: Audit, shutdown: watch::Receiver<Shutdown>) -> Res
         audit,
         queues: Queues::default(),
         versions: dashmap::DashMap::default(),
+        doubts: tokio::sync::Notify::new(),
         max_message: begun.sources.server.server.max_message,
         shutdown,
     };

@@ -101,6 +101,13 @@ impl Audit {
         self.owner.queue.decided(record).await
     }
 
+    /// Records several decisions at once, all to run their statements: with one write, which is what a pipeline costs then. The
+    /// tickets come in the order of the records. An error means that none of the statements must run.
+    pub async fn decided_all(&self, records: &[StatementRecord<'_>]) -> Result<Tickets, AuditError> {
+        debug_assert!(!records.is_empty(), "nothing is decided");
+        self.owner.queue.decided_all(records).await
+    }
+
     /// Records something else. Does not wait: it is written with the next statement, or within 50 ms.
     pub fn event(&self, event: &Event<'_>) {
         self.owner.queue.event(event);
@@ -142,6 +149,40 @@ impl Owner {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// The receipts of decisions that were recorded together, in their order. Those that nobody takes record, as a dropped
+/// [`Ticket`] does, that their statement was cut off.
+#[must_use = "tickets that are dropped record that their statements were cut off"]
+pub struct Tickets {
+    queue: Arc<Queue>,
+    /// Of the next one.
+    seq: Option<u64>,
+    left: usize,
+    owe_outcomes: bool,
+}
+
+impl Tickets {
+    fn new(queue: Arc<Queue>, seq: Option<u64>, left: usize, owe_outcomes: bool) -> Self {
+        Self { queue, seq, left, owe_outcomes }
+    }
+}
+
+impl Iterator for Tickets {
+    type Item = Ticket;
+
+    fn next(&mut self) -> Option<Ticket> {
+        self.left = self.left.checked_sub(1)?;
+        let ticket = Ticket::new(Arc::clone(&self.queue), self.seq, self.owe_outcomes);
+        self.seq = self.seq.map(|seq| seq + 1);
+        Some(ticket)
+    }
+}
+
+impl Drop for Tickets {
+    fn drop(&mut self) {
+        self.for_each(drop);
     }
 }
 

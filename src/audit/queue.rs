@@ -16,7 +16,7 @@ use crate::metrics::METRICS;
 
 use super::file::LogFile;
 use super::record::{self, Event, Outcome, StatementRecord, Texts, Verdict};
-use super::{AuditError, Redact, Ticket};
+use super::{AuditError, Redact, Ticket, Tickets};
 
 /// Outcomes and events wait at most twice this long for a statement to take them along.
 const PATIENCE: Duration = Duration::from_millis(25);
@@ -29,7 +29,7 @@ const MOST_WAITING_BYTES: usize = 8 << 20;
 /// A statement that writes for others goes back to its own work after so many batches.
 const BATCHES_FOR_OTHERS: usize = 4;
 
-type Answer = Result<Ticket, AuditError>;
+type Answer = Result<Tickets, AuditError>;
 
 /// One record without its head.
 struct Entry {
@@ -40,8 +40,10 @@ struct Entry {
 }
 
 enum Kind {
-    /// Somebody waits for it.
-    Statement { owes_outcome: bool, waiter: Option<oneshot::Sender<Answer>> },
+    /// Somebody waits for it, and for the records that follow it: `count` with this one.
+    Statements { count: usize, owes_outcome: bool, waiter: Option<oneshot::Sender<Answer>> },
+    /// One of those.
+    Following,
     /// Nobody waits.
     Other,
 }
@@ -196,12 +198,12 @@ thread_local! {
     static TAIL: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-fn with_tail<T>(write: impl FnOnce(&mut Vec<u8>), then: impl FnOnce(&[u8]) -> T) -> T {
+fn with_tail<T, W>(write: impl FnOnce(&mut Vec<u8>) -> W, then: impl FnOnce(&[u8], W) -> T) -> T {
     // Taken out, not borrowed: a ticket that is dropped while a batch is answered writes a record too.
     let mut tail = TAIL.take();
     tail.clear();
-    write(&mut tail);
-    let result = then(&tail);
+    let written = write(&mut tail);
+    let result = then(&tail, written);
     tail.shrink_to(1 << 20);
     TAIL.set(tail);
     result
@@ -232,20 +234,31 @@ impl Queue {
         **self.settings.load()
     }
 
-    pub(super) async fn decided(self: &Arc<Self>, record: &StatementRecord<'_>) -> Answer {
-        match self.enqueue(record) {
+    pub(super) async fn decided(self: &Arc<Self>, record: &StatementRecord<'_>) -> Result<Ticket, AuditError> {
+        let mut tickets = self.decided_all(std::slice::from_ref(record)).await?;
+        tickets.next().ok_or_else(|| self.unanswered())
+    }
+
+    pub(super) async fn decided_all(self: &Arc<Self>, records: &[StatementRecord<'_>]) -> Answer {
+        match self.enqueue(records) {
             Ok(answer) => answer,
             Err(receiver) => receiver.await.unwrap_or_else(|_| Err(self.unanswered())),
         }
     }
 
-    /// Writes the record if nobody else is writing, else leaves it to who is.
-    fn enqueue(self: &Arc<Self>, record: &StatementRecord<'_>) -> Result<Answer, oneshot::Receiver<Answer>> {
-        let texts = self.texts(record);
-        let owes_outcome = matches!(record.verdict, Verdict::Allow { .. });
+    /// Writes the records if nobody else is writing, else leaves them to who is. They are all of one kind, allowed or denied.
+    fn enqueue(self: &Arc<Self>, records: &[StatementRecord<'_>]) -> Result<Answer, oneshot::Receiver<Answer>> {
+        let owes_outcome = records.iter().any(|record| matches!(record.verdict, Verdict::Allow { .. }));
         with_tail(
-            |tail| record::write_statement(tail, record, &texts),
             |tail| {
+                let mut ends = Vec::with_capacity(records.len());
+                for record in records {
+                    record::write_statement(tail, record, &self.texts(record));
+                    ends.push(tail.len());
+                }
+                ends
+            },
+            |tail, ends| {
                 let at = Timestamp::now();
                 let mut state = lock(&self.state);
                 let leads = !state.writing && (self.settings().durability == Durability::Write || state.closed);
@@ -255,8 +268,14 @@ impl Queue {
                     let (sender, receiver) = oneshot::channel();
                     (Some(sender), Some(receiver))
                 };
-                state.batch.push(tail, at, Kind::Statement { owes_outcome, waiter });
-                state.waiting += 1;
+                let mut kind = Kind::Statements { count: records.len(), owes_outcome, waiter };
+                let mut start = 0;
+                for end in &ends {
+                    let record = tail.get(start..*end).unwrap_or_default();
+                    state.batch.push(record, at, std::mem::replace(&mut kind, Kind::Following));
+                    start = *end;
+                }
+                state.waiting += records.len();
                 match receiver {
                     None => Ok(self.lead(state)),
                     Some(receiver) => {
@@ -288,15 +307,15 @@ impl Queue {
     }
 
     pub(super) fn outcome(self: &Arc<Self>, of: u64, outcome: &Outcome) {
-        with_tail(|tail| record::write_outcome(tail, of, outcome), |tail| self.leave(tail));
+        with_tail(|tail| record::write_outcome(tail, of, outcome), |tail, ()| self.leave(tail));
     }
 
     pub(super) fn cut_off(self: &Arc<Self>, of: u64, duration: Duration, by: SqlState) {
-        with_tail(|tail| record::write_cut_off(tail, of, duration, by), |tail| self.leave(tail));
+        with_tail(|tail| record::write_cut_off(tail, of, duration, by), |tail, ()| self.leave(tail));
     }
 
     pub(super) fn event(self: &Arc<Self>, event: &Event<'_>) {
-        with_tail(|tail| record::write_event(tail, event), |tail| self.leave(tail));
+        with_tail(|tail| record::write_event(tail, event), |tail, ()| self.leave(tail));
     }
 
     /// Leaves a record for which nobody waits.
@@ -321,12 +340,12 @@ impl Queue {
         }
     }
 
-    /// Writes what has gathered, the caller's own record (the only one without a waiter) included.
+    /// Writes what has gathered, the caller's own records (the only ones without a waiter) included.
     fn lead(self: &Arc<Self>, state: MutexGuard<'_, State>) -> Answer {
         self.write_taken(state, BATCHES_FOR_OTHERS).unwrap_or_else(|| Err(self.unanswered()))
     }
 
-    /// Writes batches until nobody waits any more, `most` of them. Returns the answer for the statement without a waiter.
+    /// Writes batches until nobody waits any more, `most` of them. Returns the answer for the statements without a waiter.
     fn write_taken<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>, most: usize) -> Option<Answer> {
         let mut own = None;
         state.writing = true;
@@ -381,12 +400,12 @@ impl Queue {
         METRICS.audit_records.increment(batch.entries.len() as u64);
         let mut own = None;
         for (seq, entry) in (first..).zip(&mut batch.entries) {
-            if let Kind::Statement { owes_outcome, waiter } = &mut entry.kind {
-                let ticket = Ticket::new(Arc::clone(self), Some(seq), *owes_outcome);
+            if let Kind::Statements { count, owes_outcome, waiter } = &mut entry.kind {
+                let tickets = Tickets::new(Arc::clone(self), Some(seq), *count, *owes_outcome);
                 match waiter.take() {
-                    // Nobody there any more: the ticket is dropped, which records that the statement was cut off.
-                    Some(waiter) => drop(waiter.send(Ok(ticket))),
-                    None => own = Some(Ok(ticket)),
+                    // Nobody there any more: the tickets are dropped, which records that the statements were cut off.
+                    Some(waiter) => drop(waiter.send(Ok(tickets))),
+                    None => own = Some(Ok(tickets)),
                 }
             }
         }
@@ -398,11 +417,12 @@ impl Queue {
         let (mut own, mut statements, mut kept) = (None, 0, Batch::default());
         batch.drain(|tail, at, kind| match kind {
             Kind::Other => kept.push(tail, at, Kind::Other),
-            Kind::Statement { waiter, .. } => {
-                statements += 1;
+            Kind::Following => {}
+            Kind::Statements { count, waiter, .. } => {
+                statements += count as u64;
                 let answer = match self.settings().on_failure {
                     AuditFailure::Deny => Err(error.clone()),
-                    AuditFailure::Allow => Ok(Ticket::new(Arc::clone(self), None, false)),
+                    AuditFailure::Allow => Ok(Tickets::new(Arc::clone(self), None, count, false)),
                 };
                 match waiter {
                     Some(waiter) => drop(waiter.send(answer)),

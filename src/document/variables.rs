@@ -77,8 +77,7 @@ pub(super) enum Piece<'s> {
 pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        let (before, from) = rest.split_at(at);
+    while let Some((before, from)) = rest.find("${").and_then(|at| rest.split_at_checked(at)) {
         if let Some(literal) = before.strip_suffix('$') {
             pieces.push(Piece::Literal(literal));
             pieces.push(Piece::Literal("${"));

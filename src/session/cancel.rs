@@ -2,13 +2,14 @@
 //!
 //! A client sends its key on a new connection, which is never answered: who guesses learns nothing.
 
-use std::sync::Arc;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use subtle::ConstantTimeEq;
-use tokio::sync::Notify;
 
 use crate::names::UserName;
 
@@ -36,25 +37,39 @@ struct Signals {
     terminate: Signal,
 }
 
-/// A flag that can be waited for. Unlike a stored wake-up it can be withdrawn.
+/// A flag that its session's task can wait for. Unlike a stored wake-up it can be withdrawn. It is asked at each turn of a
+/// session, so asking again costs a comparison.
 #[derive(Debug, Default)]
 struct Signal {
     raised: AtomicBool,
-    wake: Notify,
+    waiting: Mutex<Option<Waker>>,
 }
 
 impl Signal {
+    fn waiting(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
     fn raise(&self) {
         self.raised.store(true, Ordering::Release);
-        self.wake.notify_one();
+        let waiting = self.waiting().clone();
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
     }
     fn withdraw(&self) {
         self.raised.store(false, Ordering::Release);
     }
-    async fn raised(&self) {
-        // A wake-up may be left over from a withdrawn flag, so the flag decides.
-        while !self.raised.swap(false, Ordering::AcqRel) {
-            self.wake.notified().await;
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        {
+            let mut waiting = self.waiting();
+            if !waiting.as_ref().is_some_and(|waiting| waiting.will_wake(cx.waker())) {
+                *waiting = Some(cx.waker().clone());
+            }
+        }
+        // Looked at after the waker is there: one that is raised in between wakes it.
+        match self.raised.load(Ordering::Acquire) && self.raised.swap(false, Ordering::AcqRel) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
     }
 }
@@ -137,11 +152,11 @@ impl Registration {
     }
     /// Waits for a cancel; each one is seen once. Dropping the future loses none.
     pub async fn cancelled(&self) {
-        self.signals.cancel.raised().await;
+        poll_fn(|cx| self.signals.cancel.poll(cx)).await;
     }
     /// Waits for `pg_terminate_backend`.
     pub async fn terminated(&self) {
-        self.signals.terminate.raised().await;
+        poll_fn(|cx| self.signals.terminate.poll(cx)).await;
     }
     /// Forgets a cancel that came while nothing was running: it must not hit the next statement.
     pub fn forget_cancel(&self) {
@@ -204,7 +219,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert!(registry.cancel(pid, &key));
-        let session = timeout(Duration::from_secs(5), woken).await.unwrap().unwrap();
+        let session = timeout(Duration::from_secs(60), woken).await.unwrap().unwrap();
 
         registry.cancel(pid, &key);
         session.forget_cancel();
@@ -223,7 +238,7 @@ mod tests {
         assert!(registry.cancel_by_pid(session.pid(), &user("ana")));
         assert!(is_raised(&session).await);
         assert!(registry.terminate_by_pid(session.pid(), &user("ana")));
-        timeout(Duration::from_secs(5), session.terminated()).await.unwrap();
+        timeout(Duration::from_secs(60), session.terminated()).await.unwrap();
 
         let pid = session.pid();
         drop(session);

@@ -116,6 +116,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         lease.fail_transaction().is_ok()
     }
 
+    /// The number of the record of what runs, for the log.
+    pub(super) fn running(&self) -> Option<u64> {
+        self.exchange.first_run().and_then(|run| run.ticket.as_ref()?.seq())
+    }
+
     /// Gives back what nothing needs any more: the place among the user's statements, and the connection.
     pub(super) fn release(&mut self) {
         if !self.exchange.is_empty() {
@@ -205,9 +210,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let cancel = lease.cancel_handle();
         self.interrupted = Some(why);
         self.clock.set(Instant::now() + CANCEL_PATIENCE, Deadline::Cancelled);
+        let (session, statement) = (self.name.clone(), self.running());
         self.cancelling = Some(tokio::spawn(async move {
             if let Err(error) = cancel.cancel(CANCEL_PATIENCE).await {
-                tracing::warn!(%error, "a statement could not be cancelled in the warehouse");
+                tracing::warn!(session, statement, %error, "a statement could not be cancelled in the warehouse");
             }
         }));
     }
@@ -215,19 +221,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// A row beyond a cap that does not stand in the SQL (WITH TIES) was withheld. The rest is dropped as it comes: a cancel
     /// would abort the client's transaction for an answer that is complete.
     pub(super) fn cap_reached(&mut self) {
-        tracing::debug!(session = self.name, "a result goes on beyond its row cap; the rest is dropped");
+        tracing::debug!(
+            session = self.name,
+            statement = self.running(),
+            "a result goes on beyond its row cap; the rest is dropped"
+        );
     }
 
     /// The connection to the warehouse is lost.
     pub(super) fn lost(&mut self, error: &UpstreamError) -> Result<(), End> {
-        tracing::warn!(session = self.name, warehouse = %self.pool.warehouse(), %error, "a lease has ended");
+        let statement = self.running();
+        tracing::warn!(session = self.name, statement, warehouse = %self.pool.warehouse(), %error, "a lease has ended");
         let told = error.to_client(self.pool.warehouse());
         self.lose(&told)
     }
 
     /// The warehouse has sent what was not asked for: nothing on this connection can be trusted.
     pub(super) fn unexpected(&mut self, unexpected: Unexpected) -> Result<(), End> {
-        tracing::error!(session = self.name, what = unexpected.0, "the warehouse sent what was not asked for");
+        tracing::error!(
+            session = self.name,
+            statement = self.running(),
+            what = unexpected.0,
+            "the warehouse sent what was not asked for"
+        );
         let error = UpstreamError::Protocol(unexpected.0.to_owned()).to_client(self.pool.warehouse());
         self.lose(&error)
     }
@@ -297,6 +313,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         if let Some(task) = self.cancelling.take() {
             let _ = task.await;
         }
+        let statement = self.running();
         let Some(lease) = self.lease.as_mut() else { return };
         if lease.is_clean() && self.cursors.is_empty() {
             return;
@@ -304,7 +321,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         if !self.exchange.is_empty() {
             let cancel = lease.cancel_handle();
             if let Err(error) = cancel.cancel(CANCEL_PATIENCE).await {
-                tracing::warn!(session = self.name, %error, "the statement of a client that is gone was not cancelled");
+                tracing::warn!(session = self.name, statement, %error, "the statement of a client that is gone was not cancelled");
             }
             if let Some(lease) = self.lease.take() {
                 lease.discard();
@@ -335,11 +352,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
 /// Writes down how a statement ended.
 fn complete(run: &mut Run, truncated: bool, sqlstate: Option<SqlState>) {
-    let (rows, bytes, duration) = (run.relay.sent(), run.relay.bytes(), run.started.elapsed());
+    let now = Instant::now();
+    let (rows, bytes, duration) = (run.relay.sent(), run.relay.bytes(), now - run.started);
     METRICS.rows.increment(rows);
     METRICS.bytes.increment(bytes);
     METRICS.statement.record(duration);
     if let Some(ticket) = run.ticket.take() {
+        // It was sent as soon as it was recorded.
+        METRICS.warehouse.record(now.into_std().saturating_duration_since(ticket.started()));
         ticket.completed(&Outcome { rows, bytes, duration, truncated, sqlstate });
     }
 }

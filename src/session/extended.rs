@@ -4,7 +4,7 @@
 //! follows just as Postgres would have, and what the skipped messages made is unmade. What pgveil answers itself, and every
 //! refusal, waits for its turn.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,12 +13,12 @@ use crate::error::{ClientError, ErrorKind, sqlstate};
 use crate::govern::decide::{Decision, Plan};
 use crate::govern::permit::Permit;
 use crate::sql::statement::SessionStatement;
-use crate::upstream::{Connection, StatementName};
+use crate::upstream::{Connection, StatementName, UpstreamSettings};
 use crate::wire::backend::{self, Field};
 use crate::wire::frontend::{Bind, Execute, Parse, Target};
 
 use super::drive::Trouble;
-use super::exchange::{Description, Expect, Made, Run, Way, is_guarded};
+use super::exchange::{Asked, Description, Expect, Made, Run, Way, is_guarded};
 use super::local::{boolean, changed, columns, no_statement, statement_exists};
 use super::portals::{Portal, Prepared};
 use super::records::Pending;
@@ -28,6 +28,21 @@ use super::{End, Session};
 const PARSE_COMPLETE: &[u8] = &[b'1', 0, 0, 0, 4];
 const BIND_COMPLETE: &[u8] = &[b'2', 0, 0, 0, 4];
 const CLOSE_COMPLETE: &[u8] = &[b'3', 0, 0, 0, 4];
+
+/// What a prepared statement is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// The client has given it a name.
+    Named,
+    /// It is the client's unnamed one; `bound`: a portal is made of it.
+    Unnamed { bound: bool },
+}
+
+impl Use {
+    fn of(name: &str, bound: bool) -> Self {
+        if name.is_empty() { Self::Unnamed { bound } } else { Self::Named }
+    }
+}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// A refusal ends the pipeline, not the session.
@@ -44,7 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         match self.lease.as_mut() {
             Some(lease) if !self.exchange.is_empty() => {
                 lease.answer(frames);
-                self.exchange.push(Expect::One { made, guarded: true, ticket: None });
+                self.exchange.push(Expect::One { made, guarded: true, ticket: None, asked: None });
             }
             _ => self.outbox.extend_from_slice(&frames),
         }
@@ -81,7 +96,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             return Err(several().into());
         }
         let text: Arc<str> = Arc::from(parse.sql);
-        let prepared = Arc::new(Prepared { text, types, by_sql: false, decided, epoch: self.epoch });
+        let prepared =
+            Arc::new(Prepared { text, types, by_sql: false, decided, epoch: self.epoch, read_under: OnceLock::new() });
         match prepared.permit() {
             Some(permit) => self.parse_upstream(name, &prepared, permit).await?,
             None => {
@@ -109,18 +125,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             self.check_not_failed(&prepared.text).await?;
         }
         self.checkout(permit).await?;
+        self.read_under(prepared);
         let made = Made::Statement(name.to_owned());
         if name.is_empty() {
-            self.enqueue(|connection| connection.parse_unnamed(permit, &prepared.types).map(drop))?;
-            self.unnamed = Some(Arc::clone(prepared));
+            let mut lies = StatementName::unnamed();
+            self.enqueue(|connection| {
+                lies = connection.parse_passing(permit, &prepared.types)?;
+                if !lies.is_unnamed() {
+                    connection.answer(Bytes::from_static(PARSE_COMPLETE));
+                }
+                Ok(())
+            })?;
+            self.unnamed = Some((Arc::clone(prepared), lies));
         } else {
             self.enqueue(|connection| {
-                connection.ensure_prepared(permit, &prepared.types)?;
+                connection.prepare(permit, &prepared.types)?;
                 connection.answer(Bytes::from_static(PARSE_COMPLETE));
                 Ok(())
             })?;
         }
-        let place = self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None });
+        let asked = prepared.decided.first().map(|decided| Box::new(Asked::new(decided, &prepared.types, permit)));
+        let place = self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None, asked });
         self.pending.push(Pending { place, prepared: Arc::clone(prepared), parse: true });
         Ok(())
     }
@@ -147,6 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             by_sql: prepared.by_sql,
             decided,
             epoch: self.epoch,
+            read_under: prepared.read_under.clone(),
         });
         self.check_same_shape(&prepared, &now).await?;
         self.statements.insert(name.to_owned(), Arc::clone(&now));
@@ -162,8 +188,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             return Ok(());
         }
         self.settle().await?;
-        let one = self.shape_of(&old, &before.types).await?;
-        let other = self.shape_of(&new, &now.types).await?;
+        let one = self.shape_of(&old, before).await?;
+        let other = self.shape_of(&new, now).await?;
         match one {
             // What cannot be described any more cannot be told to differ; the new one is.
             Some(one) if Some(&one) != other.as_ref() => Err(ClientError::new(
@@ -178,11 +204,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     }
 
     /// The columns of a permit as the warehouse describes them.
-    async fn shape_of(&mut self, permit: &Arc<Permit>, types: &[u32]) -> Result<Option<Bytes>, Trouble> {
+    async fn shape_of(&mut self, permit: &Arc<Permit>, prepared: &Prepared) -> Result<Option<Bytes>, Trouble> {
         self.checkout(permit).await?;
         self.unnamed = None;
+        let read_under = self.read_under(prepared);
         self.enqueue(|connection| {
-            let name = connection.ensure_prepared(permit, types)?;
+            let name = connection.ensure_prepared(permit, &prepared.types, &read_under)?;
             connection.describe_statement(&name)?;
             connection.sync()
         })?;
@@ -194,14 +221,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         Ok(self.exchange.take_captured())
     }
 
+    /// The settings under which a statement was read first; those of now if it was not yet.
+    pub(super) fn read_under(&self, prepared: &Prepared) -> Arc<UpstreamSettings> {
+        Arc::clone(prepared.read_under.get_or_init(|| self.applied.clone().unwrap_or_default()))
+    }
+
     /// Where a statement lies on the lease, prepared again if it must be.
-    fn on_lease(&mut self, prepared: &Arc<Prepared>, permit: &Permit) -> Result<StatementName, Trouble> {
-        if self.unnamed.as_ref().is_some_and(|unnamed| Arc::ptr_eq(unnamed, prepared)) {
-            return Ok(StatementName::unnamed());
+    fn on_lease(&mut self, prepared: &Arc<Prepared>, permit: &Permit, way: Use) -> Result<StatementName, Trouble> {
+        if let Some((unnamed, lies)) = &self.unnamed
+            && Arc::ptr_eq(unnamed, prepared)
+        {
+            let name = lies.clone();
+            if way == (Use::Unnamed { bound: true }) && !name.is_unnamed() {
+                // Each portal is a use of its own.
+                self.unnamed = None;
+            }
+            return Ok(name);
         }
         let mut name = StatementName::unnamed();
+        let read_under = self.read_under(prepared);
         self.enqueue(|connection| {
-            name = connection.ensure_prepared(permit, &prepared.types)?;
+            let types = &prepared.types;
+            name = match way {
+                Use::Named => connection.ensure_prepared(permit, types, &read_under)?,
+                Use::Unnamed { .. } => connection.ensure_passing(permit, types, &read_under)?,
+            };
             Ok(())
         })?;
         Ok(name)
@@ -229,9 +273,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     self.check_not_failed(&prepared.text).await?;
                 }
                 self.checkout(permit).await?;
-                let statement = self.on_lease(&prepared, permit)?;
+                let statement = self.on_lease(&prepared, permit, Use::of(bind.statement, true))?;
                 self.enqueue(|connection| connection.bind(name, &statement, &bind.rest))?;
-                self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None });
+                self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None, asked: None });
             }
             None => {
                 self.settle().await?;
@@ -275,7 +319,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     self.check_not_failed(&prepared.text).await?;
                 }
                 self.checkout(permit).await?;
-                let statement = self.on_lease(&prepared, permit)?;
+                let statement = self.on_lease(&prepared, permit, Use::of(name, false))?;
                 self.enqueue(|connection| connection.describe_statement(&statement))?;
                 self.expect_description(permit, true);
                 Ok(())
@@ -354,7 +398,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 match executed.permit() {
                     Some(permit) => {
                         self.checkout(permit).await?;
-                        let name = self.on_lease(&executed, permit)?;
+                        let name = self.on_lease(&executed, permit, Use::Named)?;
                         self.enqueue(|connection| connection.describe_statement(&name))?;
                         self.expect_description(permit, false);
                     }
@@ -478,9 +522,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             (Some(permit), Some(decided)) if permit.sql == before.sql => {
                 let text = Arc::clone(&prepared.text);
                 let (types, by_sql, epoch) = (prepared.types.clone(), prepared.by_sql, self.epoch);
+                let read_under = prepared.read_under.clone();
                 let decided = Arc::clone(decided);
                 if let Some(portal) = self.portals.get_mut(name) {
-                    portal.prepared = Arc::new(Prepared { text, types, by_sql, decided, epoch });
+                    portal.prepared = Arc::new(Prepared { text, types, by_sql, decided, epoch, read_under });
                 }
                 Ok(())
             }
@@ -504,7 +549,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 if (portal || cursor) && self.lease.is_some() {
                     let closed = self.enqueue(|connection| connection.close_portal(name));
                     if closed.is_ok() {
-                        self.exchange.push(Expect::One { made: Made::Nothing, guarded: true, ticket: None });
+                        self.exchange.push(Expect::One {
+                            made: Made::Nothing,
+                            guarded: true,
+                            ticket: None,
+                            asked: None,
+                        });
                     }
                     return self.or_refuse(closed).await;
                 }

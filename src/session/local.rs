@@ -1,6 +1,6 @@
 //! What pgveil answers itself, or with a statement of its own: settings, transactions, names, cursors.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
@@ -13,12 +13,12 @@ use crate::govern::permit::{Permit, PermitKind};
 use crate::govern::settings as rules;
 use crate::govern::signal::Signal;
 use crate::sql::statement::{Discard, SessionStatement};
-use crate::upstream::{Control, UpstreamError};
+use crate::upstream::{Connection, Control, UpstreamError};
 use crate::wire::BindRest;
 use crate::wire::backend::{self, Field};
 
 use super::drive::Trouble;
-use super::exchange::{Expect, Run, Way};
+use super::exchange::{Asked, Expect, Run, Way};
 use super::portals::Prepared;
 use super::records::settle_ticket;
 use super::settings::{change, show};
@@ -292,12 +292,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         self.checkout_for(permit.and_then(|permit| permit.timeout)).await?;
         self.unnamed = None;
         self.enqueue(|connection| connection.control(control))?;
-        self.await_control(false).await
+        self.await_control(false, None).await
     }
 
-    async fn await_control(&mut self, guarded: bool) -> Result<String, Trouble> {
+    async fn await_control(&mut self, guarded: bool, asked: Option<Box<Asked>>) -> Result<String, Trouble> {
         self.controlled = None;
-        self.exchange.push(Expect::Control { guarded });
+        self.exchange.push(Expect::Control { guarded, asked });
         self.exchange.push(Expect::Ready { told: false });
         self.settle().await?;
         match self.controlled.take() {
@@ -324,7 +324,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             return Err(statement_exists(name).into());
         }
         let ticket = self.record_permit(text, decided, Some(permit)).await?;
-        if let Err(trouble) = self.prepare_upstream(types, permit).await {
+        if let Err(trouble) = self.prepare_upstream(decided, types, permit).await {
             return Err(fail_ticket(ticket, trouble));
         }
         settle_ticket(ticket, 0, None);
@@ -334,22 +334,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             by_sql: true,
             decided: Arc::clone(whole),
             epoch: self.epoch,
+            read_under: OnceLock::new(),
         };
+        self.read_under(&prepared);
         self.statements.insert(name.to_owned(), Arc::new(prepared));
         backend::command_complete(&mut self.outbox, "PREPARE");
         Ok(())
     }
 
-    async fn prepare_upstream(&mut self, types: &[String], permit: &Permit) -> Result<(), Trouble> {
+    async fn prepare_upstream(
+        &mut self,
+        decided: &Decided,
+        types: &[String],
+        permit: &Arc<Permit>,
+    ) -> Result<(), Trouble> {
         self.checkout(permit).await?;
         self.unnamed = None;
-        let mut sent = false;
+        let mut sent = None;
         self.enqueue(|connection| {
             sent = connection.prepare_by_sql(permit, types)?;
             Ok(())
         })?;
-        if sent {
-            self.await_control(super::exchange::is_guarded(permit)).await?;
+        if let Some(preface) = sent {
+            let asked = Box::new(Asked { preface, ..Asked::new(decided, &[], permit) });
+            self.await_control(super::exchange::is_guarded(permit), Some(asked)).await?;
         }
         Ok(())
     }
@@ -380,7 +388,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             return Err(fail_ticket(ticket, trouble));
         }
         self.unnamed = None;
-        if let Err(trouble) = self.enqueue(|connection| connection.execute_by_sql(permit, &types, arguments)) {
+        let read_under = self.read_under(&prepared);
+        let execute = |connection: &mut Connection| connection.execute_by_sql(permit, &types, &read_under, arguments);
+        if let Err(trouble) = self.enqueue(execute) {
             return Err(fail_ticket(ticket, trouble));
         }
         let run = Run::new(Way::Text, Arc::clone(permit), false, 0, self.taken);
@@ -471,7 +481,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             Some((decided, permit)) if permit.sql == before.sql => {
                 if let Some(cursor) = self.cursors.get_mut(name) {
                     let text = Arc::clone(&prepared.text);
-                    let prepared = Prepared { text, types: Vec::new(), by_sql: false, decided, epoch: self.epoch };
+                    let epoch = self.epoch;
+                    let prepared = Prepared {
+                        text,
+                        types: Vec::new(),
+                        by_sql: false,
+                        decided,
+                        epoch,
+                        read_under: OnceLock::new(),
+                    };
                     cursor.prepared = Arc::new(prepared);
                 }
                 Ok(permit)

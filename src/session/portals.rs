@@ -1,10 +1,11 @@
 //! What lives in a session by name: prepared statements, portals, cursors.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::govern::cache::{Decided, DecidedText};
 use crate::govern::decide::{Decision, Plan};
 use crate::govern::permit::Permit;
+use crate::upstream::UpstreamSettings;
 
 /// A prepared statement, of the protocol or of SQL's PREPARE: they share their names.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Prepared {
     pub decided: DecidedText,
     /// When it was decided.
     pub epoch: u64,
+    /// The settings under which the warehouse has read it first, which literals depend on.
+    pub read_under: OnceLock<Arc<UpstreamSettings>>,
 }
 
 impl Prepared {

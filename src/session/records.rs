@@ -71,10 +71,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         permit: Option<&Permit>,
         forwarded: Option<&str>,
     ) -> Result<Ticket, ClientError> {
-        let products: Vec<ProductId> =
-            permit.map(|permit| permit.products.iter().map(|product| product.id.clone()).collect()).unwrap_or_default();
+        let products = products_of(permit);
+        let record = self.allowed(text, decided, permit, forwarded, &products);
+        METRICS.allowed.increment(1);
+        self.shared.audit.decided(&record).await.map_err(|error| error.to_client())
+    }
+
+    fn allowed<'a>(
+        &'a self,
+        text: &'a str,
+        decided: &'a Decided,
+        permit: Option<&'a Permit>,
+        forwarded: Option<&'a str>,
+        products: &'a [ProductId],
+    ) -> StatementRecord<'a> {
         let fingerprint = permit.map_or_else(|| decided.fingerprint(), |permit| &permit.fingerprint);
-        let record = StatementRecord {
+        StatementRecord {
             stamp: &self.stamp,
             sql: text,
             fingerprint: Some(fingerprint),
@@ -83,11 +95,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 masked: permit.map(|permit| &*permit.masked).unwrap_or_default(),
                 unmasked: permit.map(|permit| &*permit.unmasked).unwrap_or_default(),
             },
-            products: &products,
+            products,
             generation: self.snapshot.generation(),
-        };
-        METRICS.allowed.increment(1);
-        self.shared.audit.decided(&record).await.map_err(|error| error.to_client())
+        }
     }
 
     /// Records FETCH and the like, which read what the permit of their cursor allows.
@@ -129,20 +139,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             return Ok(());
         }
         let pending = std::mem::take(&mut self.pending);
-        for (at, one) in pending.iter().enumerate() {
-            let spared = one.parse
-                && pending.iter().skip(at + 1).any(|later| !later.parse && Arc::ptr_eq(&later.prepared, &one.prepared));
-            let Some(decided) = one.prepared.decided.first().filter(|_| !spared) else { continue };
-            let permit = one.prepared.permit().map(|permit| &**permit);
-            match self.record_permit(&one.prepared.text, decided, permit).await {
-                Ok(ticket) => self.exchange.attach(one.place, ticket),
-                Err(error) => return self.lose(&error),
+        let executed = |at: usize, one: &Pending| {
+            let mut later = pending.iter().skip(at + 1);
+            later.any(|later| !later.parse && Arc::ptr_eq(&later.prepared, &one.prepared))
+        };
+        let due: Vec<(&Pending, &Decided, Vec<ProductId>)> = pending
+            .iter()
+            .enumerate()
+            .filter(|(at, one)| !(one.parse && executed(*at, one)))
+            .filter_map(|(_, one)| {
+                Some((one, one.prepared.decided.first()?, products_of(one.prepared.permit().map(|permit| &**permit))))
+            })
+            .collect();
+        if !due.is_empty() {
+            let records: Vec<StatementRecord<'_>> = due
+                .iter()
+                .map(|(one, decided, products)| {
+                    let permit = one.prepared.permit().map(|permit| &**permit);
+                    let forwarded = permit.map(|permit| &*permit.sql);
+                    self.allowed(&one.prepared.text, decided, permit, forwarded, products)
+                })
+                .collect();
+            METRICS.allowed.increment(records.len() as u64);
+            let tickets = match self.shared.audit.decided_all(&records).await {
+                Ok(tickets) => tickets,
+                Err(error) => return self.lose(&error.to_client()),
+            };
+            for ((one, ..), ticket) in due.iter().zip(tickets) {
+                self.exchange.attach(one.place, ticket);
             }
         }
         self.pending = pending;
         self.pending.clear();
         Ok(())
     }
+}
+
+fn products_of(permit: Option<&Permit>) -> Vec<ProductId> {
+    permit.map(|permit| permit.products.iter().map(|product| product.id.clone()).collect()).unwrap_or_default()
 }
 
 /// Writes down the end of a statement that pgveil has answered itself, or that failed before it was sent.

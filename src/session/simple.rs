@@ -1,8 +1,9 @@
 //! Query: a text of one or more statements.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::audit::Ticket;
 use crate::govern::cache::{Decided, DecidedText};
@@ -13,7 +14,7 @@ use crate::upstream::{Connection, UpstreamError};
 use crate::wire::backend;
 
 use super::drive::Trouble;
-use super::exchange::{Description, Expect, Run, Way};
+use super::exchange::{Asked, Description, Expect, Run, Way};
 use super::local::{Form, bind_rest};
 use super::portals::{Cursor, Prepared};
 use super::records::settle_ticket;
@@ -22,6 +23,9 @@ use super::{End, Session};
 
 /// Parameter formats, values and result formats of a Bind without any: everything is text.
 const NO_PARAMETERS: &[u8] = &[0, 0, 0, 0, 0, 0];
+
+/// A text of more bytes may take milliseconds to decide.
+const LONG_TEXT: usize = 8 * 1024;
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// Takes a Query.
@@ -69,11 +73,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// Decides a text, remembered or anew.
     pub(super) fn decide(&self, text: &str, types: &[u32]) -> Result<DecidedText, Box<Rejection>> {
         let asking = Asking { snapshot: &self.snapshot, surroundings: &self.surroundings, id: self.surroundings_id };
-        asking.decide(text, types, || Simulation {
-            settings: self.settings.clone(),
-            transaction: self.transaction.clone(),
-            pid: self.registration.pid(),
-        })
+        let decide = || {
+            asking.decide(text, types, || Simulation {
+                settings: self.settings.clone(),
+                transaction: self.transaction.clone(),
+                pid: self.registration.pid(),
+            })
+        };
+        // Others' messages must not wait for a long text.
+        let many = |runtime: Handle| runtime.runtime_flavor() == RuntimeFlavor::MultiThread;
+        if text.len() > LONG_TEXT && Handle::try_current().is_ok_and(many) {
+            tokio::task::block_in_place(decide)
+        } else {
+            decide()
+        }
     }
 
     async fn query_one(&mut self, text: &str, decided: &Decided, whole: &DecidedText) -> Result<(), Trouble> {
@@ -126,6 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let mut run = Run::new(Way::Text, Arc::clone(permit), copy_header, 0, self.taken);
         run.notices = self.notices_of(permit);
         run.ticket = Some(ticket);
+        run.asked = Some(Asked::new(decided, &[], permit));
         self.exchange.push(Expect::Run(Box::new(run)));
         self.exchange.push(Expect::Ready { told: true });
         self.next_deadline();
@@ -154,6 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let mut run = Run::new(Way::Text, Arc::clone(permit), false, 0, self.taken);
         run.notices = self.notices_of(permit);
         run.ticket = Some(ticket);
+        run.asked = Some(Asked::new(decided, &[], permit));
         self.exchange.push(Expect::Run(Box::new(run)));
         if by_text {
             self.exchange.push(Expect::Ready { told: false });
@@ -165,6 +180,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             by_sql: false,
             decided: Arc::clone(whole),
             epoch: self.epoch,
+            read_under: OnceLock::new(),
         };
         let cursor = Cursor { prepared: Arc::new(prepared), sent: 0, hold: *hold, young: self.transaction.is_open() };
         // It is there before the answer is, so that the lease of one WITH HOLD is not given back when that comes.
@@ -256,6 +272,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let mut run = Run::new(Way::Text, Arc::clone(permit), decided.copy_header, 0, self.taken);
         run.notices = self.notices_of(permit);
         run.ticket = Some(ticket);
+        run.asked = Some(Asked::new(decided, &[], permit));
         self.exchange.push(Expect::Nothing);
         self.exchange.push(Expect::Nothing);
         let guarded = super::exchange::is_guarded(permit);

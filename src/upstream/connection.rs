@@ -5,7 +5,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
@@ -21,9 +21,13 @@ use super::stream::Stream;
 /// What a read buffer begins with, and shrinks back to.
 const SMALL_BUFFER: usize = 16 * 1024;
 /// What it grows to while rows stream.
-const LARGE_BUFFER: usize = 64 * 1024;
+const LARGE_BUFFER: usize = 128 * 1024;
 /// A frame that is not relayed is held whole; the warehouse has no reason to send a larger one.
 const MAX_HELD: usize = 64 * 1024 * 1024;
+
+/// A connection that was idle for less than this, which is less than a server takes to end, is taken to stand when the runtime
+/// knows of nothing else.
+const RECENT: Duration = Duration::from_millis(5);
 
 /// One frame of the warehouse (or one answer of pgveil's own, see [`Connection::answer`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -344,7 +348,9 @@ impl Connection {
 
     /// Whether an idle connection still stands, as far as the socket knows: no round trip.
     pub(super) fn still_stands(&mut self) -> bool {
-        let quiet = self.stream.is_quiet();
+        // Under load the runtime hears of a farewell at once; who comes after a pause asks the kernel.
+        let recent = self.idle_since.elapsed() < RECENT;
+        let quiet = if recent && !self.stream.has_news() { true } else { self.stream.is_quiet() };
         if quiet && !self.stream.is_tls() {
             return true;
         }

@@ -10,8 +10,8 @@ use crate::wire::{BindRest, TransactionStatus};
 use super::connection::Connection;
 use super::control::{Control, FAIL_TRANSACTION};
 use super::error::UpstreamError;
-use super::expect::{Expected, Owner, Sent};
-use super::prepared::{Preparing, StatementName, Types};
+use super::expect::{Conversation, Expected, Owner, Sent};
+use super::prepared::{Preparing, StatementName, Types, Wanted, is_timeless};
 use super::settings::{Level, UpstreamSettings};
 
 type Enqueued = Result<(), UpstreamError>;
@@ -87,27 +87,36 @@ impl Connection {
         }
     }
 
-    /// SQL PREPARE of a permit whose parameters have these rendered type names. True: it was sent, and its answers
-    /// (CommandComplete `PREPARE`, ReadyForQuery, or an error) are the client's. False: this connection has it.
-    pub fn prepare_by_sql(&mut self, permit: &Permit, types: &[String]) -> Result<bool, UpstreamError> {
-        let unit = self.conversation.unit;
-        if self.conversation.prepared.find(&permit.sql, Types::Names(types), unit).is_some() {
-            return Ok(false);
+    /// SQL PREPARE of a permit whose parameters have these rendered type names. A number: it was sent behind so many characters,
+    /// and its answers (CommandComplete `PREPARE`, ReadyForQuery, or an error) are the client's. `None`: this connection has it.
+    pub fn prepare_by_sql(&mut self, permit: &Permit, types: &[String]) -> Result<Option<usize>, UpstreamError> {
+        let settings = self.conversation.applied.in_force();
+        let wanted = Wanted::named(&permit.sql, Types::Names(types), &settings);
+        if self.find_or_part(&wanted).is_some() {
+            return Ok(None);
         }
         self.make_room(true)?;
-        let (name, preparing) = self.conversation.prepared.insert(&permit.sql, Types::Names(types), unit);
-        self.send_query(&prepare_sql(&name, types, permit), Owner::Client, 0, Some(preparing))?;
-        Ok(true)
+        let (name, preparing) = self.conversation.prepared.insert(&wanted, self.conversation.unit);
+        let sql = prepare_sql(&name, types, permit);
+        self.send_query(&sql, Owner::Client, 0, Some(preparing))?;
+        Ok(Some(sql.strip_suffix(&*permit.sql).unwrap_or_default().chars().count()))
     }
     /// SQL EXECUTE of such a statement with checked and rendered arguments, re-created in the same message where it is
-    /// missing; what PREPARE answers is swallowed then, unless it is an error.
-    pub fn execute_by_sql(&mut self, permit: &Permit, types: &[String], arguments: &[String]) -> Enqueued {
-        let unit = self.conversation.unit;
-        if let Some(name) = self.conversation.prepared.find(&permit.sql, Types::Names(types), unit) {
+    /// missing; what PREPARE answers is swallowed then, unless it is an error. `read_under`: see [`Self::ensure_prepared`].
+    pub fn execute_by_sql(
+        &mut self,
+        permit: &Permit,
+        types: &[String],
+        read_under: &Arc<UpstreamSettings>,
+        arguments: &[String],
+    ) -> Enqueued {
+        if let Some(name) = self.find_read(&Wanted::named(&permit.sql, Types::Names(types), read_under)) {
             return self.send_query(&execute_sql(&name, arguments), Owner::Client, 0, None);
         }
         self.make_room(true)?;
-        let (name, preparing) = self.conversation.prepared.insert(&permit.sql, Types::Names(types), unit);
+        let settings = self.conversation.applied.in_force();
+        let wanted = Wanted::named(&permit.sql, Types::Names(types), &settings);
+        let (name, preparing) = self.conversation.prepared.insert(&wanted, self.conversation.unit);
         let sql = format!("{}; {}", prepare_sql(&name, types, permit), execute_sql(&name, arguments));
         self.send_query(&sql, Owner::Client, 1, Some(preparing))
     }
@@ -125,21 +134,67 @@ impl Connection {
         self.send_parse("", &control.to_sql(), &[], None, Owner::Client)?;
         Ok(StatementName::unnamed())
     }
-    /// Makes sure that the permit is prepared on this connection, and says under which name. A Parse that is sent for it is
-    /// answered to nobody (answer the client's own Parse with [`Self::answer`]), but its error is the client's.
-    pub fn ensure_prepared(&mut self, permit: &Permit, types: &[u32]) -> Result<StatementName, UpstreamError> {
-        self.declared |= permit.kind == PermitKind::Declare;
+    /// The client's Parse of a named statement: makes sure that the permit is prepared on this connection. A Parse that is
+    /// sent for it is answered to nobody (answer the client's own with [`Self::answer`]), but its error is the client's.
+    pub fn prepare(&mut self, permit: &Permit, types: &[u32]) -> Result<StatementName, UpstreamError> {
+        let settings = self.conversation.applied.in_force();
+        let wanted = Wanted::named(&permit.sql, Types::Oids(types), &settings);
+        if !self.conversation.skipping
+            && let Some(name) = self.find_or_part(&wanted)
+        {
+            return Ok(name);
+        }
+        self.prepare_anew(permit, types, &wanted)
+    }
+    /// Where such a statement lies on this connection, which may be another than the one that has seen the client's Parse.
+    /// `read_under`: the settings at that time, under which its literals were read; where no such statement is here it is read
+    /// under those of now.
+    pub fn ensure_prepared(
+        &mut self,
+        permit: &Permit,
+        types: &[u32],
+        read_under: &Arc<UpstreamSettings>,
+    ) -> Result<StatementName, UpstreamError> {
+        if !self.conversation.skipping
+            && let Some(name) = self.find_read(&Wanted::named(&permit.sql, Types::Oids(types), read_under))
+        {
+            return Ok(name);
+        }
+        let settings = self.conversation.applied.in_force();
+        self.prepare_anew(permit, types, &Wanted::named(&permit.sql, Types::Oids(types), &settings))
+    }
+    /// The client's Parse of its unnamed statement, and the name under which it can be bound once. The unnamed one: it was
+    /// sent as such, and its answer is the client's. Another: the text has come before and is prepared here, to be used a few
+    /// times; answer the client with [`Self::answer`].
+    pub fn parse_passing(&mut self, permit: &Permit, types: &[u32]) -> Result<StatementName, UpstreamError> {
+        let settings = self.conversation.applied.in_force();
+        let wanted = Wanted::passing(&permit.sql, types, &settings);
+        if permit.kind != PermitKind::Query || self.conversation.skipping {
+            return self.parse_unnamed(permit, types);
+        }
+        if let Some(name) = self.conversation.prepared.find(&wanted, self.conversation.unit) {
+            return Ok(name);
+        }
+        match self.conversation.prepared.is_worth_keeping(&wanted) {
+            true => self.prepare_anew(permit, types, &wanted),
+            false => self.parse_unnamed(permit, types),
+        }
+    }
+    /// Where the client's unnamed statement lies when it is bound again, or on another connection.
+    pub fn ensure_passing(
+        &mut self,
+        permit: &Permit,
+        types: &[u32],
+        read_under: &Arc<UpstreamSettings>,
+    ) -> Result<StatementName, UpstreamError> {
         if self.conversation.skipping {
             return Ok(StatementName::unnamed());
         }
-        let unit = self.conversation.unit;
-        if let Some(name) = self.conversation.prepared.find(&permit.sql, Types::Oids(types), unit) {
+        if let Some(name) = self.find_read(&Wanted::passing(&permit.sql, types, read_under)) {
             return Ok(name);
         }
-        self.make_room(false)?;
-        let (name, preparing) = self.conversation.prepared.insert(&permit.sql, Types::Oids(types), unit);
-        self.send_parse(name.as_str(), &permit.sql, types, Some(preparing), Owner::ErrorsOnly)?;
-        Ok(name)
+        let settings = self.conversation.applied.in_force();
+        self.prepare_anew(permit, types, &Wanted::passing(&permit.sql, types, &settings))
     }
     /// Bind: the client's values and formats for a statement of this connection.
     pub fn bind(&mut self, portal: &str, statement: &StatementName, rest: &BindRest<'_>) -> Enqueued {
@@ -152,11 +207,11 @@ impl Connection {
     }
     /// Describe of a statement.
     pub fn describe_statement(&mut self, statement: &StatementName) -> Enqueued {
-        self.send(b'D', Sent::Describe, Owner::Client, |body| target(body, b'S', statement.as_str()))
+        self.send(b'D', Sent::Describe(statement.id()), Owner::Client, |body| target(body, b'S', statement.as_str()))
     }
     /// Describe of a portal.
     pub fn describe_portal(&mut self, portal: &str) -> Enqueued {
-        self.send(b'D', Sent::Describe, Owner::Client, |body| target(body, b'P', portal))
+        self.send(b'D', Sent::Describe(None), Owner::Client, |body| target(body, b'P', portal))
     }
     /// Execute; 0: all rows.
     pub fn execute(&mut self, portal: &str, max_rows: i32) -> Enqueued {
@@ -256,6 +311,39 @@ impl Connection {
             Ok(())
         })?;
         self.send(b'C', Sent::Close(None), Owner::Own, close)
+    }
+
+    /// A statement as a client's Parse wants it: one that names a moment (`'now'`) is never that of somebody else's Parse.
+    fn find_or_part(&mut self, wanted: &Wanted<'_>) -> Option<StatementName> {
+        let found = self.conversation.prepared.find(wanted, self.conversation.unit)?;
+        if is_timeless(wanted.sql) {
+            return Some(found);
+        }
+        self.conversation.prepared.part_with(wanted);
+        None
+    }
+
+    /// One that was read under the settings that are wanted, or under those of now.
+    fn find_read(&mut self, wanted: &Wanted<'_>) -> Option<StatementName> {
+        let now = self.conversation.applied.in_force();
+        let Conversation { prepared, unit, .. } = &mut self.conversation;
+        prepared.find(wanted, *unit).or_else(|| prepared.find(&Wanted { settings: &now, ..*wanted }, *unit))
+    }
+
+    fn prepare_anew(
+        &mut self,
+        permit: &Permit,
+        types: &[u32],
+        wanted: &Wanted<'_>,
+    ) -> Result<StatementName, UpstreamError> {
+        self.declared |= permit.kind == PermitKind::Declare;
+        if self.conversation.skipping {
+            return Ok(StatementName::unnamed());
+        }
+        self.make_room(false)?;
+        let (name, preparing) = self.conversation.prepared.insert(wanted, self.conversation.unit);
+        self.send_parse(name.as_str(), &permit.sql, types, Some(preparing), Owner::ErrorsOnly)?;
+        Ok(name)
     }
 
     /// Room for one more prepared statement. Those that nothing refers to any more are closed where no portal can depend on

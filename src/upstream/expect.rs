@@ -35,7 +35,8 @@ pub(super) enum Sent {
     },
     Parse(Option<Preparing>),
     Bind(Option<u64>),
-    Describe,
+    /// Of a statement of the connection's own, or of a portal.
+    Describe(Option<u64>),
     Execute,
     /// Of a statement of the connection's own (`Some`) or of a portal.
     Close(Option<u64>),
@@ -133,7 +134,7 @@ impl Conversation {
                 | tag::COPY_DATA
                 | tag::COPY_DONE,
             )
-            | (Sent::Describe, tag::PARAMETER_DESCRIPTION)
+            | (Sent::Describe(_), tag::PARAMETER_DESCRIPTION)
             | (Sent::Execute, tag::DATA_ROW | tag::COPY_OUT_RESPONSE | tag::COPY_DATA | tag::COPY_DONE) => false,
             (Sent::Parse(preparing), tag::PARSE_COMPLETE) => {
                 if let Some(preparing) = preparing.take() {
@@ -142,7 +143,7 @@ impl Conversation {
                 true
             }
             (Sent::Bind(_), tag::BIND_COMPLETE)
-            | (Sent::Describe, tag::ROW_DESCRIPTION | tag::NO_DATA)
+            | (Sent::Describe(_), tag::ROW_DESCRIPTION | tag::NO_DATA)
             | (Sent::Execute, tag::COMMAND_COMPLETE | tag::EMPTY_QUERY_RESPONSE | tag::PORTAL_SUSPENDED)
             | (Sent::Close(_), tag::CLOSE_COMPLETE) => true,
             _ => return Err(protocol(format!("a message of type {:?} out of turn", char::from(tag)))),
@@ -208,7 +209,7 @@ impl Conversation {
                 return Ok(());
             }
             Sent::Sync => return Ok(()),
-            Sent::Bind(Some(id)) if matches!(state.as_str(), "0A000" | "26000") => {
+            Sent::Bind(Some(id)) | Sent::Describe(Some(id)) if matches!(state.as_str(), "0A000" | "26000") => {
                 let id = *id;
                 self.prepared.invalidate(id);
             }

@@ -365,7 +365,8 @@ impl Shared {
 
     /// Gives a connection that counts as leased to whoever has waited longest, else puts it aside.
     pub(super) fn give(self: &Arc<Self>, mut connection: Box<Connection>) {
-        let usable = connection.end_lease() && connection.opened_at.elapsed() < LIFETIME;
+        let now = Clock::now();
+        let usable = connection.end_lease() && now.duration_since(connection.opened_at) < LIFETIME;
         loop {
             let mut state = self.state();
             if !usable || state.closed {
@@ -373,7 +374,7 @@ impl Shared {
                 return self.closed_one(connection);
             }
             let Some(waiter) = state.waiting.pop_front() else {
-                connection.idle_since = Clock::now();
+                connection.idle_since = now;
                 state.stats.leased -= 1;
                 state.stats.idle += 1;
                 state.idle.push(connection);

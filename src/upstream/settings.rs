@@ -25,11 +25,26 @@ impl UpstreamSettings {
     pub fn value(&self, name: &str) -> Option<&Arc<str>> {
         find(&self.values, name)
     }
+    /// Whether the warehouse reads a statement under both in the same way: all that a literal's value, or a constant's text,
+    /// may depend on is equal.
+    pub(super) fn reads_like(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        let matters = |(name, _): &&(&'static str, Arc<str>)| !WITHOUT_MEANING.contains(name);
+        Arc::ptr_eq(self, other) || self.values.iter().filter(matters).eq(other.values.iter().filter(matters))
+    }
     /// Every value, in the order of names.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Arc<str>)> {
         self.values.iter().map(|(n, v)| (*n, v))
     }
 }
+
+/// What has no influence on how a statement is read.
+const WITHOUT_MEANING: [&str; 5] = [
+    "application_name",
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "lock_timeout",
+    "statement_timeout",
+];
 
 fn find<'a, V>(values: &'a [(&'static str, V)], name: &str) -> Option<&'a V> {
     values.iter().find(|(n, _)| *n == name).map(|(_, v)| v)
@@ -124,6 +139,11 @@ pub(super) struct Applied {
 impl Applied {
     pub fn is(&self, wanted: &Arc<UpstreamSettings>) -> bool {
         self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, wanted))
+    }
+
+    /// What was wanted last.
+    pub fn in_force(&self) -> Arc<UpstreamSettings> {
+        self.last.clone().unwrap_or_default()
     }
 
     fn effective(&self, name: &str) -> &Known {

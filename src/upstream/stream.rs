@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -69,6 +69,17 @@ impl Stream {
             }
             Self::Tcp(_) | Self::Unix(_) => None,
         }
+    }
+    /// Whether the runtime has heard of bytes, or of the end, that nobody has read yet. Costs no system call; what has come in
+    /// the last moment it may not know.
+    pub fn has_news(&self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        let ready = match self {
+            Self::Tcp(tcp) => tcp.poll_read_ready(&mut cx),
+            Self::Unix(unix) => unix.poll_read_ready(&mut cx),
+            Self::Tls(tls) => tls.get_ref().0.poll_read_ready(&mut cx),
+        };
+        ready.is_ready()
     }
     /// What the kernel has for us, past the runtime's own knowledge, which may be older: true when there is nothing, and the
     /// other side has not closed.
