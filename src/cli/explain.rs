@@ -216,10 +216,10 @@ impl<'a> Question<'a> {
     fn product(&self, id: &crate::names::ProductId) -> Option<ExplainedProduct> {
         let product: &Arc<Product> = self.snapshot.parts.catalog.get(id)?;
         let view = self.snapshot.view(&self.subject, product).ok();
-        let masks = view
-            .iter()
-            .flat_map(|view| &view.columns)
-            .filter_map(|column| Some(format!("{}: {}", column.name, column.mask?)));
+        let masks = view.iter().flat_map(|view| &view.columns).filter_map(|column| {
+            let equality = if column.lookup.is_some() { " (texts compared with it are hashed)" } else { "" };
+            Some(format!("{}: {}{equality}", column.name, column.mask?))
+        });
         Some(ExplainedProduct {
             id: id.to_string(),
             roles: self.snapshot.granting_roles(&self.subject, product).iter().map(ToString::to_string).collect(),

@@ -32,7 +32,7 @@ impl<'a> Draft<'a> {
     pub(super) fn new(input: &'a DecideInput<'a>, unchanged: &Query) -> Walked<Self> {
         let mut query = Box::new(unchanged.clone());
         let needs = rewrite_query(input, &mut query)?;
-        let print = guard::check(input.parsed).map_err(|error| disagreement(&error))?;
+        let print = guard::check(input.parsed).map_err(|error| disagreement(&error, input))?;
         Ok(Self { input, query, needs, print, shape: None })
     }
 
@@ -89,6 +89,14 @@ impl<'a> Draft<'a> {
             blind: !self.needs.literal_values,
         };
         Ok(Arc::new(Permit::seal(PermitBody { sql: Arc::from(sql), terms: Arc::new(terms) })))
+    }
+
+    /// The query with its bounds, as it is printed.
+    pub(super) fn bounded(mut self, kind: PermitKind) -> Box<Query> {
+        let products = self.needs.products.iter().map(|need| &*need.product);
+        let limits = self.input.snapshot.statement_limits(self.input.subject, products);
+        self.row_cap(kind, &limits);
+        self.query
     }
 
     /// Puts the cap into the query.
@@ -166,11 +174,14 @@ fn is_grammar((schema, name): &(Option<String>, String), input: &DecideInput<'_>
 }
 
 /// What the second parser says against the client's text.
-fn disagreement(error: &GuardError) -> Box<Denial> {
+fn disagreement(error: &GuardError, input: &DecideInput<'_>) -> Box<Denial> {
     match error {
         GuardError::Client(message) => {
-            let mut denied = denial(sqlstate::SYNTAX_ERROR, "syntax", message.clone());
+            let message = message.strip_prefix("Invalid statement: ").unwrap_or(message);
+            let mut denied = denial(sqlstate::SYNTAX_ERROR, "syntax", message);
             denied.error.kind = ErrorKind::Client;
+            denied.error.position =
+                guard::told_place(&input.parsed.text, message, 1).map(|place| place + input.parsed.offset);
             denied
         }
         GuardError::TooDeep => {

@@ -27,6 +27,7 @@ pub fn product(id: &str) -> Product {
         pii: if pii { Pii::Yes } else { Pii::No },
         nullable: true,
         mask: None,
+        equality: false,
     };
     let id = ProductId::parse(id).unwrap();
     Product {

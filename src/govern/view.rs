@@ -92,6 +92,8 @@ pub struct ViewColumn {
     pub type_oid: u32,
     /// `typname` of the (base) type.
     pub base_type: String,
+    /// How a text is hashed that is compared with it (`predicates = "equality"`), where every row shows the hash.
+    pub lookup: Option<Arc<ast::Expr>>,
     /// Its number in the contract, from 1.
     pub number: i16,
 }
@@ -126,6 +128,8 @@ pub(in crate::govern) struct ColumnTemplate {
     pub(in crate::govern) base_type: String,
     /// The mask's name and expression; `None`: there is nothing to hide.
     pub(in crate::govern) mask: Option<(&'static str, ast::Expr)>,
+    /// How a text is hashed that is compared with the mask.
+    pub(in crate::govern) lookup: Option<Arc<ast::Expr>>,
 }
 
 /// Views by product, granting roles, and the attributes that the filters read.
@@ -204,6 +208,7 @@ impl Compiled {
                 pii: column.pii == Pii::Yes,
                 type_oid: fact.type_oid,
                 base_type: fact.base_type_name.clone(),
+                lookup: mask.is_some().then(|| masks::lookup(column, fact)).flatten().map(Arc::new),
                 mask,
             });
         }

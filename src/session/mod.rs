@@ -40,7 +40,7 @@ use crate::govern::snapshot::Snapshot;
 use crate::metrics::METRICS;
 use crate::names::ProductId;
 use crate::statement::{Queue, Shared, Shutdown, Slot, day_number, today};
-use crate::upstream::{Lease, Pool, UpstreamSettings};
+use crate::upstream::{Lease, Pool, StatementName, UpstreamSettings};
 use crate::wire::frontend::{self, Message};
 use crate::wire::{WireError, backend};
 
@@ -117,9 +117,9 @@ pub(in crate::session) struct Session<S = TcpStream> {
     said: HashSet<ProductId>,
 
     lease: Option<Lease>,
-    /// The settings that the lease was last asked for, and whether its unnamed statement is still the client's.
+    /// The settings that the lease was last asked for; the client's unnamed statement, while it is known where it lies.
     applied: Option<Arc<UpstreamSettings>>,
-    unnamed: Option<Arc<Prepared>>,
+    unnamed: Option<(Arc<Prepared>, StatementName)>,
     slot: Option<Slot>,
     exchange: Exchange,
     pending: Vec<Pending>,

@@ -25,6 +25,11 @@ pub(super) fn token(kind: &Kind, dotted: bool) -> Token {
     }
 }
 
+/// A name of [`super::forms`]: a word that is no keyword.
+pub(super) fn form(name: &str) -> Token {
+    Token::Word(Word { value: name.to_owned(), quote_style: None, keyword: Keyword::NoKeyword })
+}
+
 /// Postgres' keywords, and the types among sqlparser's; every other word is a name.
 fn keyword(word: &str, dotted: bool) -> Keyword {
     if dotted { Keyword::NoKeyword } else { known(word).map_or(Keyword::NoKeyword, |known| known.handed_on) }

@@ -38,6 +38,10 @@ impl StatementName {
     pub(super) fn numbered(id: u64) -> Self {
         Self { id: Some(id), name: Arc::from(format!("pv_{id}")) }
     }
+    /// Whether it is.
+    pub fn is_unnamed(&self) -> bool {
+        self.id.is_none()
+    }
     /// As it is sent.
     pub fn as_str(&self) -> &str {
         &self.name
@@ -107,7 +111,7 @@ struct Entry {
     id: u64,
     types: OwnedTypes,
     settings: Arc<UpstreamSettings>,
-    /// For the client's unnamed statements: how often it was bound, and when it was made.
+    /// For the client's unnamed statements: how often it was used, and when it was made.
     passing: Option<(u8, Instant)>,
     used: u64,
     confirmed: bool,
@@ -139,7 +143,7 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// The statement, when it can be relied on: the warehouse confirmed it, or it precedes in the same unit (then its failure
-    /// skips what relies on it).
+    /// skips what relies on it). Each time that an unnamed one is found counts as a use of it, and so does its making.
     pub fn find(&mut self, wanted: &Wanted<'_>, unit: u64) -> Option<StatementName> {
         self.clock += 1;
         let entries = self.by_sql.get_mut(wanted.sql)?;
@@ -149,6 +153,9 @@ impl Prepared {
             entry.passing.is_some_and(|(uses, since)| uses >= MOST_PASSING_USES || since.elapsed() > LONGEST_PASSING);
         if !spent && (entry.confirmed || entry.unit == unit) {
             entry.used = self.clock;
+            if let Some((uses, _)) = &mut entry.passing {
+                *uses += 1;
+            }
             return Some(entry.name.clone());
         }
         let id = entries.swap_remove(at).id;
@@ -164,15 +171,6 @@ impl Prepared {
             let id = entries.swap_remove(at).id;
             self.len -= 1;
             self.stale.push(id);
-        }
-    }
-
-    /// A portal is made of an unnamed statement.
-    pub fn count_use(&mut self, sql: &Arc<str>, name: &StatementName) {
-        let entry =
-            self.by_sql.get_mut(sql).and_then(|entries| entries.iter_mut().find(|entry| Some(entry.id) == name.id()));
-        if let Some(Entry { passing: Some((uses, _)), .. }) = entry {
-            *uses = uses.saturating_add(1);
         }
     }
 
@@ -210,7 +208,7 @@ impl Prepared {
         };
         let passing = passing.then(|| {
             // What means something else a moment later serves this once.
-            let uses = if is_timeless(sql) { 0 } else { MOST_PASSING_USES };
+            let uses = if is_timeless(sql) { 1 } else { MOST_PASSING_USES };
             (uses, Instant::now())
         });
         let settings = Arc::clone(settings);
@@ -282,7 +280,7 @@ pub(super) fn is_timeless(sql: &str) -> bool {
     const MOMENTS: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
     let mut rest = sql;
     while let Some(at) = rest.find(['\'', '"', '$']) {
-        let (_, quoted) = rest.split_at(at);
+        let Some((_, quoted)) = rest.split_at_checked(at) else { return false };
         let mut after = quoted.chars();
         let quote = after.next().unwrap_or('$');
         let inside = after.as_str();
@@ -296,7 +294,7 @@ pub(super) fn is_timeless(sql: &str) -> bool {
         }
         // A doubled quote ends one stretch and begins the next: each is looked at.
         let Some(end) = inside.find(quote) else { return false };
-        let (literal, end) = inside.split_at(end);
+        let Some((literal, end)) = inside.split_at_checked(end) else { return false };
         rest = end.get(1..).unwrap_or_default();
         if quote == '"' {
             continue;
@@ -355,9 +353,8 @@ mod tests {
         assert!(prepared.is_worth_keeping(&wanted));
         let (name, preparing) = prepared.insert(&wanted, 1);
         prepared.confirm(&preparing);
-        for _ in 0..5 {
+        for _ in 0..4 {
             assert_eq!(prepared.find(&wanted, 2), Some(name.clone()));
-            prepared.count_use(&sql, &name);
         }
         assert_eq!(prepared.find_oids(&sql, &[], 2), None, "named ones are others");
         assert_eq!(prepared.find(&wanted, 2), None);

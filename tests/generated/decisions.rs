@@ -49,6 +49,7 @@ impl Engine {
                 facts: facts.clone(),
                 warehouses: [(warehouse(), WarehouseRules::default())].into(),
                 has_hash_key: true,
+                quarantine: false,
             };
             Snapshot::build(parts).unwrap_or_else(|e| panic!("{e}")).0
         };

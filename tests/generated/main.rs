@@ -30,5 +30,6 @@ mod common;
 mod decisions;
 mod grammar;
 mod schema;
+mod sqlsmith;
 mod stage;
 mod statements;

@@ -12,7 +12,9 @@ mod common;
 
 mod alike;
 mod audit;
+mod carets;
 mod clients;
+mod equality;
 mod faults;
 mod limits;
 mod login;
@@ -46,7 +48,9 @@ fn main() {
         protocol::CASES,
         limits::CASES,
         audit::CASES,
+        carets::CASES,
         clients::CASES,
+        equality::CASES,
         reload::CASES,
         faults::CASES,
     ]

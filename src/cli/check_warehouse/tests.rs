@@ -36,7 +36,15 @@ ALTER TABLE sales.mine OWNER TO wide;
 "#;
 
 fn column(name: &str, contract_type: ContractType, nullable: bool) -> Column {
-    Column { name: name.to_owned(), contract_type, description: String::new(), pii: Pii::No, nullable, mask: None }
+    Column {
+        name: name.to_owned(),
+        contract_type,
+        description: String::new(),
+        pii: Pii::No,
+        nullable,
+        mask: None,
+        equality: false,
+    }
 }
 
 fn product(id: &str, relation: &str, columns: Vec<Column>) -> Arc<Product> {

@@ -88,7 +88,7 @@ impl Walker<'_> {
     }
 
     /// The relation that the part of a reference before its column means.
-    fn qualifier(&self, qualifier: &[Ident]) -> Walked<&Entry> {
+    pub(super) fn qualifier(&self, qualifier: &[Ident]) -> Walked<&Entry> {
         let found = match qualifier {
             [table] => self.scopes.relation(&ident(table)),
             [schema, table] => self.unaliased(&ident(schema), &ident(table)),
@@ -132,7 +132,7 @@ impl Walker<'_> {
     fn qualifier_as_written(&self, entry: &Entry, qualifier: &[Ident]) -> Ident {
         match qualifier {
             [table] if ident(table) == ident(&entry.written) => table.clone(),
-            _ => entry.written.clone(),
+            _ => Ident { span: span_of(qualifier), ..entry.written.clone() },
         }
     }
 

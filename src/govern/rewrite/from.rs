@@ -3,11 +3,11 @@
 use crate::error::sqlstate;
 use crate::govern::permit::Denial;
 use crate::sql::ast::{
-    FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor,
+    Expr, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor,
     TableFunctionArgs, TableWithJoins,
 };
-use crate::sql::ident;
 use crate::sql::resolve::{Column, Columns, Entry};
+use crate::sql::{forms, ident, using_alias};
 
 use super::Walker;
 use super::columns::identifiers;
@@ -98,10 +98,19 @@ impl Walker<'_> {
             }
             JoinConstraint::None => Vec::new(),
         };
+        let alias = alias_of_using(constraint)?;
         let own = join_columns(&merged, of_left, of_right);
         let mut entries: Vec<Entry> = left.into_iter().chain(right).filter(|entry| entry.name.is_some()).collect();
         for entry in &mut entries {
             entry.columns_visible = false;
+        }
+        if let Some(alias) = alias {
+            // It has the merged columns alone, and hides no name.
+            let list = own.list.iter().take(merged.len()).cloned().collect();
+            let columns = Columns { list, complete: own.complete };
+            let entry = Entry { columns_visible: false, ..Entry::aliased(&alias, columns) };
+            no_conflict(&entries, std::slice::from_ref(&entry))?;
+            entries.push(entry);
         }
         entries.push(Entry::join(own));
         Ok(entries)
@@ -113,6 +122,9 @@ impl Walker<'_> {
         for name in names {
             let parts = identifiers(name)?;
             let [column] = parts.as_slice() else { return Err(foreign("a qualified name in USING")) };
+            if using_alias(column).is_some() {
+                continue;
+            }
             let exact_name = ident(column);
             for (side, columns) in [("left", left), ("right", right)] {
                 if !columns.has(&exact_name) && columns.complete {
@@ -133,6 +145,12 @@ impl Walker<'_> {
     fn factor(&mut self, factor: &mut TableFactor) -> Walked<Vec<Entry>> {
         if let TableFactor::NestedJoin { table_with_joins, alias } = factor {
             return self.nested_join(table_with_joins, alias.as_ref());
+        }
+        if let TableFactor::Table { name, args: Some(TableFunctionArgs { args, settings: None }), .. } = factor
+            && forms::names_form(name, forms::ONLY)
+        {
+            *name = only_relation(args)?;
+            leave_out_arguments(factor);
         }
         if let TableFactor::Table { args: None, .. } = factor {
             only_named(factor)?;
@@ -155,7 +173,7 @@ impl Walker<'_> {
         if !names.is_empty() {
             self.keep_all(&columns);
         }
-        Ok(vec![Entry::aliased(&ident(&alias.name), columns)])
+        Ok(vec![Entry::aliased(&self.alias_name(alias)?, columns)])
     }
 
     fn subquery_or_call(&mut self, factor: &mut TableFactor) -> Walked<Vec<Entry>> {
@@ -179,7 +197,7 @@ impl Walker<'_> {
                 match alias {
                     Some(alias) => {
                         columns.renamed(&plain_names(alias)?);
-                        Ok(vec![Entry::aliased(&ident(&alias.name), columns)])
+                        Ok(vec![Entry::aliased(&self.alias_name(alias)?, columns)])
                     }
                     // PostgreSQL 16 and later take it.
                     None => Ok(vec![Entry::join(columns)]),
@@ -216,6 +234,7 @@ impl Walker<'_> {
 
     /// An alias that is not there twice, or points at its second place.
     pub(super) fn alias_name(&self, alias: &TableAlias) -> Walked<String> {
+        absent("AS (…) without an alias", forms::is_form(&alias.name, ""))?;
         match alias.name.quote_style {
             None | Some('"') => Ok(ident(&alias.name)),
             Some(_) => {
@@ -223,6 +242,37 @@ impl Walker<'_> {
                 Err(construct("an alias in such quotes", "Use double quotes.").pointing(at))
             }
         }
+    }
+}
+
+/// The alias of `USING (…) AS j`, which stands last in the list.
+fn alias_of_using(constraint: &JoinConstraint) -> Walked<Option<String>> {
+    match constraint {
+        JoinConstraint::Using(names) => match names.last() {
+            Some(name) => Ok(identifiers(name)?.last().and_then(using_alias)),
+            None => Ok(None),
+        },
+        JoinConstraint::On(_) | JoinConstraint::Natural | JoinConstraint::None => Ok(None),
+    }
+}
+
+/// The relation of `ONLY t`.
+fn only_relation(args: &mut [FunctionArg]) -> Walked<ObjectName> {
+    match args {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name)))] => {
+            Ok(ObjectName::from(vec![name.clone()]))
+        }
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::CompoundIdentifier(parts)))] => {
+            Ok(ObjectName::from(parts.clone()))
+        }
+        _ => Err(foreign("ONLY of this")),
+    }
+}
+
+/// `ONLY t` is `t`: a data product has no children that could be left out.
+fn leave_out_arguments(factor: &mut TableFactor) {
+    if let TableFactor::Table { args, .. } = factor {
+        *args = None;
     }
 }
 

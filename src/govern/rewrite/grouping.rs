@@ -5,12 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::sql::ast::{Expr, GroupByExpr, Ident, SelectItem, Value};
+use crate::sql::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident,
+    SelectItem, Value,
+};
 use crate::sql::resolve::{ColumnLookup, Columns, Origin};
-use crate::sql::{exact, ident};
+use crate::sql::{exact, forms, ident, with_deep_stack};
 
 use super::Walker;
-use super::refuse::{Walked, foreign};
+use super::refuse::{Walked, absent, foreign};
 
 /// The aggregates of pg_catalog, as far as they may be called.
 const AGGREGATES: [&str; 51] = [
@@ -72,6 +75,34 @@ pub(super) fn is_aggregate(name: &str) -> bool {
     AGGREGATES.contains(&name)
 }
 
+/// Whether an item of GROUP BY is a grouping set. None is dependent on a key: its other sets have no such column.
+fn is_set(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if forms::is_grouping_set(&function.name))
+}
+
+/// What is in a grouping set, which is no call and has nothing that a call may have.
+fn grouping_members(set: &mut Function) -> Walked<Vec<&mut Expr>> {
+    let Function { name: _, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } = set;
+    let more = *uses_odbc_syntax
+        || !matches!(parameters, FunctionArguments::None)
+        || !within_group.is_empty()
+        || filter.is_some()
+        || null_treatment.is_some()
+        || over.is_some();
+    absent("a clause after a grouping set", more)?;
+    let FunctionArguments::List(FunctionArgumentList { duplicate_treatment, args, clauses }) = args else {
+        return Err(foreign("a grouping set of a query"));
+    };
+    absent("DISTINCT or a clause in a grouping set", duplicate_treatment.is_some() || !clauses.is_empty())?;
+    let members = args.iter_mut().map(|member| match member {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
+        FunctionArg::Unnamed(_) | FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => {
+            Err(foreign("this in a grouping set"))
+        }
+    });
+    members.collect()
+}
+
 impl Walker<'_> {
     /// Reads GROUP BY. `before` is how long the log of columns was when the select list began.
     pub(super) fn group_by(
@@ -92,21 +123,19 @@ impl Walker<'_> {
             return Ok(());
         }
         // `GROUP BY 2` names an output column by its number.
-        self.needs.literal_values |= exprs.iter().any(|expr| matches!(expr, Expr::Value(_)));
+        self.needs.literal_values |= exprs.iter().any(|expr| matches!(expr, Expr::Value(_)) || is_set(expr));
         let behind_key: BTreeSet<Origin> = self.log.iter().skip(before).copied().collect();
         let mut grouped = BTreeSet::new();
         for expr in exprs.iter_mut() {
-            match expr {
-                Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
-                    for expr in sets.iter_mut().flatten() {
-                        self.group_key(expr, columns)?;
-                    }
-                }
-                expr => {
-                    grouped.extend(self.grouped_column(expr, projection));
-                    self.group_key(expr, columns)?;
-                }
+            // DISTINCT stands before the first item and is about them all.
+            let expr = match expr {
+                Expr::Prefixed { prefix, value } if forms::is_form(prefix, forms::DISTINCT) => &mut **value,
+                expr => expr,
+            };
+            if !is_set(expr) {
+                grouped.extend(self.grouped_column(expr, projection));
             }
+            self.grouping_item(expr, columns)?;
         }
         exprs.extend(self.dependent_columns(&grouped, &behind_key));
         Ok(())
@@ -128,7 +157,22 @@ impl Walker<'_> {
         self.log.extend(outer);
     }
 
-    /// An item of GROUP BY: a bare name is a column of FROM first, then an output column.
+    /// An item of GROUP BY: a set with its members, a row of keys, or a key.
+    fn grouping_item(&mut self, expr: &mut Expr, columns: &Columns) -> Walked {
+        match expr {
+            Expr::Function(set) if forms::is_grouping_set(&set.name) => {
+                for member in grouping_members(set)? {
+                    with_deep_stack(|| self.grouping_item(member, columns))?;
+                }
+                Ok(())
+            }
+            Expr::Tuple(keys) => keys.iter_mut().try_for_each(|key| self.group_key(key, columns)),
+            Expr::Nested(key) => with_deep_stack(|| self.grouping_item(key, columns)),
+            key => self.group_key(key, columns),
+        }
+    }
+
+    /// A key of GROUP BY: a bare name is a column of FROM first, then an output column.
     fn group_key(&mut self, expr: &mut Expr, columns: &Columns) -> Walked {
         match expr {
             Expr::Identifier(name)

@@ -11,6 +11,7 @@
 
 mod calls;
 mod columns;
+mod equality;
 mod expr;
 mod from;
 mod grouping;

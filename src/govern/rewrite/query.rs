@@ -7,7 +7,7 @@ use crate::sql::ast::{
     Values, WildcardAdditionalOptions, With,
 };
 use crate::sql::resolve::{self, Column, Columns, Entry};
-use crate::sql::{exact, ident, output_name, with_deep_stack};
+use crate::sql::{added_columns, exact, ident, output_name, with_deep_stack};
 
 use super::Walker;
 use super::refuse::{Pointing, Walked, absent, construct, denial, foreign};
@@ -99,11 +99,16 @@ impl Walker<'_> {
         }
         for cte in cte_tables {
             let Cte { alias, query, from, materialized: _, closing_paren_token: _ } = cte;
-            absent("FROM after a WITH query", from.is_some())?;
+            let added = match from {
+                None => Vec::new(),
+                Some(clause) => added_columns(clause).ok_or_else(|| foreign("FROM after a WITH query"))?,
+            };
             let renamed = plain_names(alias)?;
             let own = Recursive { name: ident(&alias.name), renamed, clause: self.scopes.clause() };
             let mut columns = self.query(query, None, recursive.then_some(&own))?.sealed();
             columns.renamed(&own.renamed);
+            // Those of SEARCH and CYCLE are made of the query's own columns.
+            columns.list.extend(added.into_iter().map(Column::computed));
             if *recursive {
                 self.scopes.define_cte(own.clause, resolve::Cte { name: own.name, columns });
             } else {
@@ -288,6 +293,16 @@ impl Walker<'_> {
         for item in projection {
             match item {
                 SelectItem::UnnamedExpr(expr) => {
+                    if let Some((shown, relation)) = self.every_field(expr)? {
+                        columns.complete &= shown.complete;
+                        columns.list.extend(shown.list);
+                        if let Some(relation) = relation {
+                            // `(t).*` is `t.*`.
+                            let kind = SelectItemQualifiedWildcardKind::ObjectName(relation);
+                            *item = SelectItem::QualifiedWildcard(kind, WildcardAdditionalOptions::default());
+                        }
+                        continue;
+                    }
                     let name = output_name(expr);
                     self.expr(expr)?;
                     let keeps_it =

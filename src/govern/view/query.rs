@@ -44,6 +44,7 @@ pub(super) fn build(
             name: column.name.clone(),
             pii: column.pii,
             masked,
+            lookup: column.lookup.clone().filter(|_| seeing.is_empty()),
             mask: column.mask.as_ref().map(|(name, _)| *name).filter(|_| masked),
             type_oid: column.type_oid,
             base_type: column.base_type.clone(),
