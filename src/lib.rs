@@ -15,6 +15,7 @@
 //!
 //! | room | what is in it |
 //! | --- | --- |
+//! | [`hex`] | bytes as digits |
 //! | [`names`], [`error`] | names as types; what a client and the author of a file are told |
 //! | [`metrics`] | every metric's name and meaning |
 //! | [`document`] | a TOML reader that keeps the place of everything |
@@ -40,6 +41,10 @@
 // The lint has no exception for tests.
 #![cfg_attr(not(test), deny(clippy::string_slice))]
 
+// What the tests of the crate and those beside it share names the crate from outside.
+#[cfg(test)]
+extern crate self as pgveil;
+
 pub mod app;
 pub mod audit;
 pub mod auth;
@@ -50,6 +55,7 @@ pub mod demo;
 pub mod document;
 pub mod error;
 pub mod govern;
+pub mod hex;
 pub mod http;
 pub mod metrics;
 pub mod names;

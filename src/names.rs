@@ -3,11 +3,15 @@
 //! A name that was folded and truncated by [`fold_identifier`] is what the catalog is asked for; a name goes back into SQL
 //! through [`quote_identifier`] alone.
 
+mod certificate;
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use certificate::{CertificateName, InvalidName};
 
 /// Postgres' `NAMEDATALEN - 1`: identifiers are cut to this many bytes, on a character boundary.
 pub const MAX_IDENTIFIER_BYTES: usize = 63;

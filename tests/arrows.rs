@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The storeys, from the ground up. A room sees what lies below its storey.
 const STOREYS: &[&[&str]] = &[
+    &["hex"],
     &["names", "error"],
     &["metrics", "document"],
     &["config", "catalog", "wire"],
@@ -23,9 +24,9 @@ const STOREYS: &[&[&str]] = &[
 const NARROW: &[(&str, &[&str])] = &[
     ("wire", &["names", "error"]),
     ("config", &["names", "error", "document"]),
-    ("sql", &["names", "error", "catalog"]),
+    ("sql", &["hex", "names", "error", "catalog"]),
     // What decides is pure: neither counts nor reads files.
-    ("govern", &["names", "error", "config", "catalog", "sql"]),
+    ("govern", &["hex", "names", "error", "config", "catalog", "sql"]),
 ];
 
 fn source() -> PathBuf {

@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use postgres::{TestPostgres, binaries, free_port};
+use postgres::{Nobody, TestPostgres, free_port, psql};
 use serde_json::Value;
 
 /// One server for all tests; each has a database of its own.
@@ -68,8 +68,8 @@ impl Files {
         fs::create_dir(files.dir.path().join("catalog")).unwrap();
         let server = format!(
             "[server]\nlisten = \"127.0.0.1:{}\"\n[warehouses.w]\ndsn = \"{dsn}\"\n[http]\nlisten = \"127.0.0.1:{}\"\n",
-            free_port(),
-            free_port(),
+            free_port().unwrap(),
+            free_port().unwrap(),
         );
         files.write("pgveil.toml", &server);
         files.write("policy.toml", POLICY);
@@ -314,7 +314,8 @@ fn check_asks_the_warehouse_and_prints_the_grants_that_lack() {
     assert_eq!(check(&["--grants"]).out, "");
 
     // Nobody there is not the same as nothing lacking.
-    files.edit("pgveil.toml", &format!(":{}/", warehouse().port), &format!(":{}/", free_port()));
+    let nobody = Nobody::listens();
+    files.edit("pgveil.toml", &format!(":{}/", warehouse().port), &format!(":{}/", nobody.port()));
     let ran = check(&["--grants"]);
     assert_eq!(ran.code, 1, "{}", ran.out);
     assert!(ran.out.contains("nothing of this warehouse was checked"), "{}", ran.out);
@@ -331,7 +332,7 @@ fn init_writes_what_check_accepts_and_serve_serves() {
     let password = ran.out.split("password ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
 
     let config = at.join("pgveil.toml");
-    let ports = (free_port(), free_port());
+    let ports = (free_port().unwrap(), free_port().unwrap());
     let text = fs::read_to_string(&config).unwrap();
     assert!(text.contains(":6432") && text.contains(":8432") && !text.contains("account"), "{text}");
     let text = text.replace(":6432", &format!(":{}", ports.0)).replace(":8432", &format!(":{}", ports.1));
@@ -368,11 +369,6 @@ fn init_writes_what_check_accepts_and_serve_serves() {
     let ran = pgveil(&["audit", "verify", log.to_str().unwrap()]);
     assert_eq!(ran.code, 1);
     assert!(ran.out.contains("NOT ok"), "{}", ran.out);
-}
-
-fn psql() -> PathBuf {
-    let beside = binaries().join("psql");
-    if beside.exists() { beside } else { PathBuf::from("psql") }
 }
 
 #[test]

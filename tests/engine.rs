@@ -6,7 +6,6 @@
 #[path = "golden/fixture.rs"]
 mod fixture;
 
-use std::fs;
 use std::sync::LazyLock;
 
 use pgveil::govern::access::Access;
@@ -20,22 +19,7 @@ use proptest::sample::{Index, select};
 const USERS: [&str; 6] = ["ana", "nina", "mia o'neil", "root", "eve", "ron"];
 
 /// The statements of the golden files.
-static CORPUS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let mut files: Vec<_> =
-        fs::read_dir(fixture::directory().join("cases")).unwrap().map(|f| f.unwrap().path()).collect();
-    files.sort();
-    let mut statements = Vec::new();
-    for file in files {
-        let text = fs::read_to_string(file).unwrap();
-        let mut lines = text.lines();
-        while let Some(line) = lines.next() {
-            if line.starts_with("decide") {
-                statements.push(lines.by_ref().take_while(|line| *line != "----").collect::<Vec<_>>().join("\n"));
-            }
-        }
-    }
-    statements
-});
+static CORPUS: LazyLock<Vec<String>> = LazyLock::new(fixture::corpus);
 
 fn from_corpus(at: Index) -> &'static str {
     at.get::<String>(&CORPUS)

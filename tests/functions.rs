@@ -1,8 +1,16 @@
 //! The classification of functions, and the lists of operators and settings, against a real PostgreSQL 15.
 
-#![allow(clippy::allow_attributes, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
-mod throwaway;
+#[path = "common/postgres.rs"]
+mod postgres;
 
 use std::collections::BTreeMap;
 
@@ -12,9 +20,9 @@ use pgveil::govern::{operators, settings};
 
 #[test]
 fn every_function_of_postgres_15_is_classified_with_its_volatility() {
-    let Some(server) = throwaway::Server::start() else { return };
+    let server = postgres::TestPostgres::start();
     let rows = server
-        .query(
+        .rows(
             "",
             "SELECT proname, string_agg(DISTINCT provolatile::text, '' ORDER BY provolatile::text) FROM pg_proc \
              WHERE pronamespace = 'pg_catalog'::regnamespace GROUP BY 1",
@@ -41,12 +49,12 @@ fn every_function_of_postgres_15_is_classified_with_its_volatility() {
         assert_eq!(entry.volatility, volatility, "{}", entry.name);
     }
 
-    for row in server.query("", "SELECT DISTINCT oprname FROM pg_operator").unwrap() {
+    for row in server.rows("", "SELECT DISTINCT oprname FROM pg_operator").unwrap() {
         assert!(operators::check(None, &row[0], &WarehouseRules::default()).is_ok(), "operator {}", row[0]);
     }
     // Each allowed name calls nothing that takes what may not be cast to, unless another overload is harmless.
     let dangerous = server
-        .query(
+        .rows(
             "",
             "SELECT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace GROUP BY 1 HAVING bool_and( \
              proargtypes::oid[] && ARRAY['regclass','regproc','regtype','regrole','regnamespace','internal','cstring', \
@@ -58,13 +66,13 @@ fn every_function_of_postgres_15_is_classified_with_its_volatility() {
     }
     // A result of a type that looks names up would make every literal beside it such a look-up.
     let looking_up = server
-        .query("", "SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND prorettype::regtype::text LIKE 'reg%'")
+        .rows("", "SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND prorettype::regtype::text LIKE 'reg%'")
         .unwrap();
     for name in looking_up.iter().map(|row| row[0].as_str()) {
         assert!(matches!(ours[name].rule, Rule::Refused { .. } | Rule::AsText), "{name}");
     }
     for setting in settings::all() {
-        let known = server.query("", &format!("SHOW {}", setting.name));
+        let known = server.rows("", &format!("SHOW {}", setting.name));
         assert!(known.is_ok(), "{}: {known:?}", setting.name);
     }
 }

@@ -6,7 +6,6 @@
 #[path = "golden/fixture.rs"]
 mod fixture;
 
-use std::fs;
 use std::sync::LazyLock;
 
 use fixture::FixedSession;
@@ -197,21 +196,9 @@ fn what_is_refused_by_itself_is_refused() {
     assert!(permit.blind && permit.cacheable);
 }
 
-/// The statements of the golden files.
+/// Statements of the golden files that have a shape.
 static CORPUS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let mut files: Vec<_> =
-        fs::read_dir(fixture::directory().join("cases")).unwrap().map(|f| f.unwrap().path()).collect();
-    files.sort();
-    let mut statements = Vec::new();
-    for file in files {
-        let text = fs::read_to_string(file).unwrap();
-        let mut lines = text.lines();
-        while let Some(line) = lines.next() {
-            if line.starts_with("decide") {
-                statements.push(lines.by_ref().take_while(|line| *line != "----").collect::<Vec<_>>().join("\n"));
-            }
-        }
-    }
+    let mut statements = fixture::corpus();
     statements.retain(|text| shape(text).is_some());
     statements
 });

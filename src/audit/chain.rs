@@ -6,6 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::json;
 
+pub use crate::hex::digits as hex;
+
 /// A hash as 64 hex digits.
 pub type Hex = [u8; 64];
 
@@ -52,17 +54,6 @@ impl Head {
         out.extend_from_slice(tail);
         out.extend_from_slice(b"}\n");
     }
-}
-
-/// 32 bytes as hex digits.
-pub fn hex(bytes: &[u8; 32]) -> Hex {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |n: u8| DIGITS.get(usize::from(n)).copied().unwrap_or(b'0');
-    let mut text = GENESIS;
-    for (pair, &byte) in text.chunks_exact_mut(2).zip(bytes) {
-        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
-    }
-    text
 }
 
 /// Writes times; the part down to the second is kept while it does not change.

@@ -171,7 +171,7 @@ async fn outcomes_are_written_without_a_further_statement() {
     run(&audit, 1).await;
     let start = Instant::now();
     while lines(&config.path).len() < 2 {
-        assert!(start.elapsed() < Duration::from_secs(5), "the outcome is never written");
+        assert!(start.elapsed() < Duration::from_secs(60), "the outcome is never written");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(audit.lag().0, 0);
@@ -277,8 +277,9 @@ async fn a_rotation_that_a_crash_cut_in_half_is_finished() {
 #[tokio::test]
 async fn old_files_expire_and_the_log_says_so() {
     let directory = tempfile::tempdir().unwrap();
-    let config = AuditConfig { rotate_at: 1_000, keep: Duration::from_millis(1500), ..config(directory.path()) };
+    let config = AuditConfig { rotate_at: 1_000, ..config(directory.path()) };
     run(&open(&config), 10).await;
+    let config = AuditConfig { keep: Duration::from_millis(1500), ..config };
     let before = rotation::list(&config.path).unwrap().len();
     // Names hold whole seconds.
     tokio::time::sleep(Duration::from_millis(2600)).await;

@@ -9,8 +9,9 @@ mod scram;
 
 use crate::config::{Policy, ScramVerifier};
 use crate::error::{ClientError, ErrorKind, sqlstate};
+use crate::names::CertificateName;
 
-pub use certificate::{CertificateName, InvalidName, server_end_point};
+pub use certificate::server_end_point;
 pub use mock::MockSecret;
 pub use scram::{Authenticated, ScramFirst, ScramLast};
 

@@ -75,7 +75,9 @@ pub fn compile(
         let found = document.finish();
         let invalid = found.has_errors();
         if invalid && rules.quarantine {
-            withhold(path, product.as_ref(), found, &mut findings);
+            let name =
+                product.map_or_else(|| "the product of this file".to_owned(), |p| format!("the product {}", p.id));
+            withhold(path, &name, found, &mut findings);
             continue;
         }
         findings.extend(found);
@@ -90,8 +92,7 @@ pub fn compile(
 }
 
 /// The findings of an invalid file become warnings that say what they cost.
-fn withhold(path: &Path, product: Option<&Product>, found: Diagnostics, findings: &mut Diagnostics) {
-    let name = product.map_or_else(|| "the product of this file".to_owned(), |p| format!("the product {}", p.id));
+pub fn withhold(path: &Path, name: &str, found: Diagnostics, findings: &mut Diagnostics) {
     findings.push(Diagnostic::whole_file(path, format!("{name} is withheld: its file is invalid")).warning());
     for mut finding in found.iter().cloned() {
         finding.level = Level::Warning;

@@ -16,7 +16,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{compile, load, read_files};
+pub use compile::{compile, load, read_files, withhold};
 pub use product::{
     Catalog, Check, CheckKind, Column, ContractSchedule, ContractType, Deprecation, FilterScope, Mask, OnBreach, Owner,
     Pii, Places, Product, RowFilter, Severity, Sla, Status,

@@ -316,5 +316,5 @@ fn quoted(patterns: &[String]) -> String {
 }
 
 fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::hex::text(Sha256::digest(text.as_bytes()))
 }

@@ -1,5 +1,7 @@
 //! The shape of a warehouse's DSN. A message about it never shows any part of it: it may hold a password.
 
+use std::path::Path;
+
 /// Values of `sslmode`, as libpq has them, without `allow`, which prefers plaintext.
 const SSL_MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
 /// Parameters of libpq about TLS that tokio-postgres leaves to its caller.
@@ -38,9 +40,57 @@ pub(super) fn check(dsn: &str) -> Result<(), (String, String)> {
     Ok(())
 }
 
+/// The DSN with a relative `sslrootcert` made absolute: it starts at the directory of the file that the DSN stands in.
+pub(super) fn with_root_certificate_from(directory: &Path, dsn: &str) -> String {
+    let Some((base, query)) = dsn.split_once('?') else { return dsn.to_owned() };
+    let parameters: Vec<String> = query
+        .split('&')
+        .map(|parameter| match parameter.strip_prefix("sslrootcert=") {
+            Some(path) if is_relative(path) => format!("sslrootcert={}/{path}", encoded(directory)),
+            _ => parameter.to_owned(),
+        })
+        .collect();
+    format!("{base}?{}", parameters.join("&"))
+}
+
+/// `system` is no file.
+fn is_relative(path: &str) -> bool {
+    let absolute = path.starts_with('/') || path.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("%2f"));
+    !path.is_empty() && path != "system" && !absolute
+}
+
+/// Every byte that could mean something in a URL as `%XX`.
+fn encoded(path: &Path) -> String {
+    let mut text = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => text.push(char::from(*byte)),
+            other => text.push_str(&format!("%{other:02X}")),
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use std::path::Path;
+
+    use super::{check, with_root_certificate_from};
+
+    #[test]
+    fn a_relative_root_certificate_starts_at_the_file() {
+        let made = |query: &str| {
+            let dsn = with_root_certificate_from(Path::new("/etc/pg veil"), &format!("postgres://u:p%3F@h/x{query}"));
+            dsn.strip_prefix("postgres://u:p%3F@h/x").unwrap().to_owned()
+        };
+        assert_eq!(
+            made("?sslmode=verify-full&sslrootcert=tls/ca%20.pem"),
+            "?sslmode=verify-full&sslrootcert=/etc/pg%20veil/tls/ca%20.pem"
+        );
+        for stays in ["", "?", "?sslrootcert=system", "?sslrootcert=/a.pem&sslmode=prefer", "?sslrootcert=%2Fa.pem"] {
+            assert_eq!(made(stays), stays);
+        }
+    }
 
     #[test]
     fn what_libpq_reads_is_read() {

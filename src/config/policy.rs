@@ -57,6 +57,8 @@ pub struct Limits {
     pub queue_timeout: Duration,
     /// What the row cap's notice names: `role analyst`, `user ana` or `defaults`.
     pub max_rows_source: String,
+    /// The same of COPY's cap: which setting it is, `copy_max_rows` or `max_rows`, and whose.
+    pub copy_max_rows_source: (&'static str, String),
 }
 
 /// `[governance]`: global standards.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::document::{Document, Entry, Examined, Place, Secrecy, SourceFile, Substitution, Table, Text, Value};
 use crate::error::{Diagnostic, Diagnostics, NOT_YET};
-use crate::names::{ColumnPattern, DomainName, MAX_IDENTIFIER_BYTES, ProductId, ProductPattern, RoleName, UserName};
+use crate::names::{
+    CertificateName, ColumnPattern, DomainName, MAX_IDENTIFIER_BYTES, ProductId, ProductPattern, RoleName, UserName,
+};
 
 use super::policy::{
     Attribute, Domain, Governance, Group, OnMaxRows, Policy, Role, RoleLimits, ScramVerifier, Token, User,
@@ -352,11 +354,7 @@ fn verifier(value: Value<'_>) -> Option<ScramVerifier> {
 
 fn certificate(value: Value<'_>) -> Option<String> {
     let text = value.filled_text().filter(|t| t.known)?;
-    // openssl prints blanks around the separators; they mean nothing.
-    let separators = [(" =", "="), ("= ", "="), (", ", ","), (" +", "+"), ("+ ", "+")];
-    let compact = separators.iter().fold(text.value.clone(), |name, (blank, plain)| name.replace(blank, plain));
-    let parsed = compact.parse::<x509_cert::name::Name>();
-    if parsed.is_err() || parsed.is_ok_and(|name| name.0.is_empty()) {
+    if CertificateName::parse(&text.value).is_err() {
         text.place.error_with_hint(
             format!("\"{}\" is not a certificate subject", text.shown()),
             "write it as in RFC 4514, such as \"CN=superset,O=Example\"",

@@ -181,13 +181,19 @@ fn warehouse(mut table: Table<'_>) -> WarehouseConfig {
     let extension_schemas = extension_schemas.into_iter().filter_map(checked_schema).collect();
     table.finish();
     WarehouseConfig {
-        dsn: SecretString::new(dsn.map(|text| text.value).unwrap_or_default()),
+        dsn: SecretString::new(dsn.map(|text| own_dsn(&text)).unwrap_or_default()),
         password,
         pool_size: pool_size.unwrap_or(20),
         acquire_timeout: acquire_timeout.unwrap_or(10 * SECOND),
         default_schema: default_schema.unwrap_or_else(|| "public".to_owned()),
         extension_schemas,
     }
+}
+
+fn own_dsn(text: &Text<'_>) -> String {
+    let directory = text.place.path().parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = absolute(directory.unwrap_or(Path::new(".")));
+    dsn::with_root_certificate_from(&directory, &text.value)
 }
 
 fn schema_name(value: Value<'_>) -> Option<String> {

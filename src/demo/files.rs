@@ -96,7 +96,7 @@ impl DemoFiles {
             files.write_secret(&format!("secrets/{}.verifier", user.name), &scram_sha_256(user.password.as_bytes()))?;
         }
         files.write_secret("secrets/warehouse.password", warehouse_password)?;
-        files.write_secret("secrets/hash.key", &hex(&rand::random::<[u8; 32]>()))?;
+        files.write_secret("secrets/hash.key", &crate::hex::text(rand::random::<[u8; 32]>()))?;
         files.write_certificate()?;
         fs::write(files.config(), server_toml(port, http_port, warehouse_port))?;
         Ok(files)
@@ -162,10 +162,6 @@ path = "audit/audit.jsonl"
 url = "sqlite:pgveil.db"
 "#
     )
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! A private PostgreSQL server from the machine's own binaries: started in a directory of its own, stopped and removed
-//! when it is dropped. The demo's warehouse and the tests' servers are made of it.
+//! when it is dropped, or when its process dies. The demo's warehouse and the tests' servers are made of it.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read, Seek};
 use std::net::TcpListener;
@@ -8,10 +10,16 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::guardian::{self, Guardian};
 
 /// The name of the superuser of every private server.
 pub const SUPERUSER: &str = "postgres";
+
+/// A busy machine may need long for initdb's and the server's start.
+const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// Why a private server could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -55,10 +63,16 @@ fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> LocalPostgresE
 pub struct LocalPostgresOptions {
     /// The superuser's password; `None`: connections over loopback are trusted.
     pub password: Option<String>,
+    /// The method of pg_hba.conf for TCP where there is a password; `None`: scram-sha-256.
+    pub auth: Option<String>,
+    /// A socket file in [`LocalPostgres::root`], over which everybody is trusted.
+    pub socket: bool,
     /// Lines of postgresql.conf beyond the defaults.
     pub settings: Vec<(String, String)>,
     /// Certificate chain and key in PEM: the server speaks TLS with them.
     pub tls: Option<(String, String)>,
+    /// No TCP without TLS.
+    pub tls_only: bool,
 }
 
 /// A running private server.
@@ -70,6 +84,9 @@ pub struct LocalPostgres {
     options: LocalPostgresOptions,
     user: Option<(u32, u32)>,
     server: Option<Child>,
+    /// Dropped last: what it guards is gone by then.
+    guardian: Option<Guardian>,
+    _lock: fs::File,
 }
 
 impl LocalPostgres {
@@ -77,10 +94,14 @@ impl LocalPostgres {
     pub fn start(options: LocalPostgresOptions) -> Result<Self, LocalPostgresError> {
         let binaries = find_binaries().ok_or(LocalPostgresError::NoBinaries)?;
         let user = unprivileged_user()?;
-        let root =
-            std::env::temp_dir().join(format!("pgveil-postgres-{}-{:08x}", std::process::id(), rand::random::<u32>()));
-        fs::create_dir(&root).map_err(io_error(format!("could not create {}", root.display())))?;
-        let mut server = Self { binaries, root, port: 0, options, user, server: None };
+        let (root, lock) = guardian::own_directory()
+            .map_err(io_error(format!("could not make a directory under {}", std::env::temp_dir().display())))?;
+        let mut server = Self { binaries, root, port: 0, options, user, server: None, guardian: None, _lock: lock };
+        server.hand_over(&server.root, 0o700)?;
+        server.guardian =
+            Some(Guardian::begin(server.program("/bin/sh"), &server.root).map_err(io_error("could not run /bin/sh"))?);
+        let owner = fs::metadata(&server.root).map_err(io_error("could not read the directory"))?.uid();
+        guardian::clean_up_after_the_dead(owner, || server.program("/bin/sh"));
         server.initialise()?;
         server.launch()?;
         Ok(server)
@@ -101,10 +122,15 @@ impl LocalPostgres {
         self.stop("immediate");
     }
 
-    /// Starts it again on the same port after [`Self::kill`].
-    pub fn restart(&mut self) -> Result<(), LocalPostgresError> {
+    /// Stops it in order: its connections end with 57P01.
+    pub fn shut_down(&mut self) {
         self.stop("fast");
-        self.launch()
+    }
+
+    /// Starts it (again) on the same port.
+    pub fn restart(&mut self) -> Result<(), LocalPostgresError> {
+        self.shut_down();
+        self.launch_on_port()
     }
 
     fn data(&self) -> PathBuf {
@@ -112,7 +138,11 @@ impl LocalPostgres {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.binaries.join(program));
+        self.program(self.binaries.join(program))
+    }
+
+    fn program(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
         command
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
@@ -141,7 +171,6 @@ impl LocalPostgres {
     }
 
     fn initialise(&self) -> Result<(), LocalPostgresError> {
-        self.hand_over(&self.root, 0o700)?;
         let mut initdb = self.command("initdb");
         initdb
             .args(["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions", "-U", SUPERUSER, "-D"])
@@ -149,7 +178,10 @@ impl LocalPostgres {
         match &self.options.password {
             Some(password) => {
                 let file = self.write("password", password)?;
-                initdb.arg("--auth=scram-sha-256").arg(format!("--pwfile={}", file.display()));
+                let method = self.options.auth.as_deref().unwrap_or("scram-sha-256");
+                let local = if self.options.socket { "trust" } else { "scram-sha-256" };
+                initdb.arg(format!("--auth-host={method}")).arg(format!("--auth-local={local}"));
+                initdb.arg(format!("--pwfile={}", file.display()));
             }
             None => {
                 initdb.arg("--auth=trust");
@@ -161,30 +193,31 @@ impl LocalPostgres {
             let output = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
             return Err(LocalPostgresError::Failed { what: "initdb", output });
         }
-        Ok(())
-    }
-
-    fn launch(&mut self) -> Result<(), LocalPostgresError> {
-        // A free port can be taken between the look and the start: then the next one is tried.
-        for attempt in 0.. {
-            if self.port == 0 {
-                self.port = free_port().map_err(io_error("no free port on 127.0.0.1"))?;
-            }
-            match self.launch_on_port() {
-                Err(LocalPostgresError::Failed { output, .. })
-                    if attempt < 5 && output.contains("Address already in use") =>
-                {
-                    self.port = 0
-                }
-                other => return other,
-            }
+        if self.options.tls_only {
+            let rules = self.data().join("pg_hba.conf");
+            let text = fs::read_to_string(&rules).map_err(io_error("could not read pg_hba.conf"))?;
+            let text = text.replace("\nhost ", "\nhostssl ");
+            fs::write(&rules, text).map_err(io_error("could not write pg_hba.conf"))?;
         }
         Ok(())
     }
 
+    fn launch(&mut self) -> Result<(), LocalPostgresError> {
+        // A free port can be taken between the look and the start: then another one is tried.
+        for _ in 0..5 {
+            self.port = free_port().map_err(io_error("no free port on 127.0.0.1"))?;
+            match self.launch_on_port() {
+                Err(LocalPostgresError::Failed { output, .. }) if output.contains("Address already in use") => {}
+                other => return other,
+            }
+        }
+        self.launch_on_port()
+    }
+
     fn launch_on_port(&mut self) -> Result<(), LocalPostgresError> {
         let mut postgres = self.command("postgres");
-        postgres.arg("-D").arg(self.data()).args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-k", ""]);
+        postgres.arg("-D").arg(self.data()).args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-k"]);
+        postgres.arg(if self.options.socket { self.root.as_os_str() } else { OsStr::new("") });
         let mut set = |name: &str, value: &str| {
             postgres.arg("-c").arg(format!("{name}={value}"));
         };
@@ -211,7 +244,7 @@ impl LocalPostgres {
     }
 
     fn wait_until_ready(&mut self, log: &Path, start_of_log: u64) -> Result<(), LocalPostgresError> {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + START_LIMIT;
         loop {
             let mut text = String::new();
             if let Ok(mut file) = fs::File::open(log) {
@@ -251,7 +284,7 @@ impl Drop for LocalPostgres {
     }
 }
 
-/// The directory with initdb and postgres: PATH first, then Debian's, the newest first.
+/// The directory with initdb and postgres: PATH first, then Debian's, of these 15 and then the newest.
 pub fn find_binaries() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let in_path = std::env::split_paths(&path)
@@ -262,14 +295,24 @@ pub fn find_binaries() -> Option<PathBuf> {
         .flatten()
         .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
         .collect();
-    debian.sort();
+    // The version that the rest of pgveil was held against, then the newest.
+    debian.sort_by_key(|(version, _)| (*version == 15, *version));
     in_path
         .chain(debian.into_iter().rev().map(|(_, dir)| dir))
         .find(|dir| dir.join("initdb").is_file() && dir.join("postgres").is_file())
 }
 
-/// A port of 127.0.0.1 that nobody listens on now.
+/// A port of 127.0.0.1 that nobody listens on now, from below those that the system gives to outgoing connections: nobody
+/// gets it by chance between this look and its use. None is given twice.
 pub fn free_port() -> io::Result<u16> {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    for _ in 0..100 {
+        let port = rand::random_range(12_000..32_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
+            return Ok(port);
+        }
+    }
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
@@ -307,6 +350,40 @@ mod tests {
         drop(server);
         assert!(!root.exists());
         assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+    }
+
+    fn is_gone((root, port): &(PathBuf, u16)) -> bool {
+        !root.exists() && std::net::TcpStream::connect(("127.0.0.1", *port)).is_err()
+    }
+
+    #[test]
+    fn a_server_does_not_outlive_its_process() {
+        let mut server = LocalPostgres::start(LocalPostgresOptions::default()).unwrap();
+        let left = (server.root.clone(), server.port);
+        assert!(!is_gone(&left));
+        // A dead process does not say that it is done.
+        server.guardian.take().unwrap().hang_up();
+        assert!(is_gone(&left));
+    }
+
+    #[test]
+    fn the_next_start_removes_what_the_dead_left_and_nothing_of_the_living() {
+        let living = LocalPostgres::start(LocalPostgresOptions::default()).unwrap();
+        let mut server = LocalPostgres::start(LocalPostgresOptions::default()).unwrap();
+        let left = (server.root.clone(), server.port);
+        assert!(!is_gone(&left));
+        // The process was killed, and its guardian too.
+        server.guardian.take().unwrap().kill();
+        server._lock.unlock().unwrap();
+        std::mem::forget(server);
+        drop(LocalPostgres::start(LocalPostgresOptions::default()).unwrap());
+        // A start in another test may have been the one that began to remove it.
+        let deadline = Instant::now() + START_LIMIT;
+        while !is_gone(&left) {
+            assert!(Instant::now() < deadline, "{} is still there", left.0.display());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(!is_gone(&(living.root().to_owned(), living.port())));
     }
 
     #[test]

@@ -57,9 +57,10 @@ struct Merge<'a> {
 impl Merge<'_> {
     fn limits(&self) -> Limits {
         let (max_rows, max_rows_source, row_level) = self.max_rows();
+        let (copy_max_rows, copy_max_rows_source) = self.copy_max_rows();
         Limits {
             max_rows,
-            copy_max_rows: unless_zero(self.copy_max_rows()),
+            copy_max_rows: unless_zero(copy_max_rows),
             on_max_rows: self.on_max_rows(row_level),
             statement_timeout: self.duration(|l| l.statement_timeout, STATEMENT_TIMEOUT),
             idle_in_transaction_timeout: self.duration(|l| l.idle_in_transaction_timeout, IDLE_IN_TRANSACTION_TIMEOUT),
@@ -67,6 +68,7 @@ impl Merge<'_> {
                 .map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
             queue_timeout: self.largest(|l| l.queue_timeout, QUEUE_TIMEOUT, |d| d.as_nanos()),
             max_rows_source,
+            copy_max_rows_source,
         }
     }
 
@@ -98,21 +100,26 @@ impl Merge<'_> {
     }
 
     /// As `max_rows`; a level that is silent about COPY has what the defaults say of it, else its own `max_rows`.
-    fn copy_max_rows(&self) -> u64 {
-        let default_rows = self.defaults.limits.max_rows.unwrap_or(MAX_ROWS);
-        let default_copy = self.defaults.limits.copy_max_rows;
-        let of_role = |level: &Level<'_>| {
-            let limits = level.limits;
-            limits.copy_max_rows.or(default_copy).unwrap_or(limits.max_rows.unwrap_or(default_rows))
+    fn copy_max_rows(&self) -> (u64, (&'static str, String)) {
+        let copy = |rows, level: &Level<'_>| (rows, ("copy_max_rows", level.name.clone()));
+        let all = |rows, level: &Level<'_>| (rows, ("max_rows", level.name.clone()));
+        let of_defaults = || match self.defaults.limits.copy_max_rows {
+            Some(rows) => copy(rows, &self.defaults),
+            None => all(self.defaults.limits.max_rows.unwrap_or(MAX_ROWS), &self.defaults),
         };
-        let says = |level: &Level<'_>| level.limits.copy_max_rows.is_some();
-        let own = self.user.limits;
-        match (own.copy_max_rows, own.max_rows) {
-            (Some(rows), _) => rows,
-            (None, Some(rows)) if default_copy.is_none() && !self.roles.iter().any(says) => rows,
+        let default_is_silent = self.defaults.limits.copy_max_rows.is_none();
+        let of_role = |level: &Level<'_>| match (level.limits.copy_max_rows, level.limits.max_rows) {
+            (Some(rows), _) => copy(rows, level),
+            (None, Some(rows)) if default_is_silent => all(rows, level),
+            _ => of_defaults(),
+        };
+        let role_says = self.roles.iter().any(|level| level.limits.copy_max_rows.is_some());
+        match (self.user.limits.copy_max_rows, self.user.limits.max_rows) {
+            (Some(rows), _) => copy(rows, &self.user),
+            (None, Some(rows)) if default_is_silent && !role_says => all(rows, &self.user),
             _ => {
-                let largest = self.roles.iter().map(of_role).max_by_key(|rows| zero_is_largest(*rows));
-                largest.unwrap_or(default_copy.unwrap_or(default_rows))
+                let largest = self.roles.iter().map(of_role).max_by_key(|(rows, _)| zero_is_largest(*rows));
+                largest.unwrap_or_else(of_defaults)
             }
         }
     }
@@ -162,6 +169,8 @@ fn narrower(a: Limits, b: Limits) -> Limits {
     let rows = |limits: &Limits| limits.max_rows.unwrap_or(u64::MAX);
     let (max_rows_source, on_max_rows) =
         if rows(&b) < rows(&a) { (b.max_rows_source, b.on_max_rows) } else { (a.max_rows_source, a.on_max_rows) };
+    let copied = |limits: Option<u64>| limits.unwrap_or(u64::MAX);
+    let b_copies_less = copied(b.copy_max_rows) < copied(a.copy_max_rows);
     Limits {
         max_rows: least(a.max_rows, b.max_rows),
         copy_max_rows: least(a.copy_max_rows, b.copy_max_rows),
@@ -171,6 +180,7 @@ fn narrower(a: Limits, b: Limits) -> Limits {
         max_concurrent: least(a.max_concurrent, b.max_concurrent),
         queue_timeout: a.queue_timeout.min(b.queue_timeout),
         max_rows_source,
+        copy_max_rows_source: if b_copies_less { b.copy_max_rows_source } else { a.copy_max_rows_source },
     }
 }
 

@@ -8,6 +8,8 @@ use crate::config::OnMaxRows;
 use crate::error::{ClientError, Notice};
 use crate::names::ProductId;
 
+use super::fence::Fence;
+
 /// What kind of statement a permit carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PermitKind {
@@ -32,7 +34,9 @@ pub struct RowCap {
     pub limit: u64,
     /// Cut with a notice, or 54000.
     pub on_max_rows: OnMaxRows,
-    /// What the notice names: `role analyst`.
+    /// What the notice names: `max_rows`, or `copy_max_rows` where that is set …
+    pub setting: &'static str,
+    /// … of `role analyst`.
     pub source: String,
     /// Whether `LIMIT limit + 1` stands in the SQL (else, WITH TIES, the relay counts and cancels).
     pub in_sql: bool,
@@ -45,6 +49,8 @@ pub struct ProductUse {
     pub id: ProductId,
     /// Masked, filtered or fenced: the upstream's error texts are not trusted, costs are not shown.
     pub guarded: bool,
+    /// What became of its fence.
+    pub fence: Fence,
 }
 
 /// The content of a [`Permit`].

@@ -8,7 +8,7 @@ use crate::error::{ErrorKind, sqlstate};
 use crate::sql::ast::{Query, SetExpr};
 use crate::sql::guard::{self, GuardError};
 use crate::sql::statement::{Explain, Statement};
-use crate::sql::{fingerprint, prove, redact, render, render_query};
+use crate::sql::{Proven, fingerprint, fingerprint_of_text, prove, render};
 
 use super::decide::DecideInput;
 use super::functions::{self, FunctionRule};
@@ -22,18 +22,17 @@ pub(super) struct Draft<'a> {
     input: &'a DecideInput<'a>,
     query: Box<Query>,
     needs: Requirements,
+    /// The print of the query before it was rewritten.
+    print: Option<String>,
     shape: Option<ExplainShape>,
 }
 
 impl<'a> Draft<'a> {
     /// Checks and rewrites a query, and asks the second parser whether the client's text is the query that was checked.
     pub(super) fn new(input: &'a DecideInput<'a>, unchanged: &Query) -> Walked<Self> {
-        let mut query = Box::new(unchanged.clone());
-        let needs = rewrite_query(input, &mut query)?;
-        if let Some(own) = own_text(input) {
-            guard::agrees(own, &render_query(unchanged)).map_err(|error| disagreement(&error))?;
-        }
-        Ok(Self { input, query, needs, shape: None })
+        let (query, needs) = rewrite_query(input, unchanged)?;
+        let print = guard::check(input.parsed).map_err(|error| disagreement(&error, input))?;
+        Ok(Self { input, query, needs, print, shape: None })
     }
 
     /// How the answer to EXPLAIN may be shown.
@@ -60,7 +59,7 @@ impl<'a> Draft<'a> {
         let row_cap = self.row_cap(kind, &limits);
         let statement = whole(self.query);
         let sql = render(&statement);
-        proven(&statement, &sql, &self.needs, input).map_err(|mut denied| {
+        let Proven { redacted } = proven(&statement, &sql, &self.needs, input).map_err(|mut denied| {
             denied.products = self.needs.ids();
             denied
         })?;
@@ -78,8 +77,11 @@ impl<'a> Draft<'a> {
             masked,
             unmasked,
             notices: notices.collect(),
-            fingerprint: fingerprint(&input.parsed.statement),
-            redacted_sql: Arc::from(redact(&sql)),
+            fingerprint: match (&input.parsed.statement, &self.print) {
+                (Statement::Query(_), Some(print)) => fingerprint_of_text(print),
+                (statement, _) => fingerprint(statement),
+            },
+            redacted_sql: Arc::from(redacted),
             explain: self.shape,
             generation: input.snapshot.generation(),
             cacheable: !self.needs.session_values,
@@ -88,41 +90,41 @@ impl<'a> Draft<'a> {
         Ok(Arc::new(Permit::seal(PermitBody { sql: Arc::from(sql), terms: Arc::new(terms) })))
     }
 
+    /// The query with its bounds, as it is printed.
+    pub(super) fn bounded(mut self, kind: PermitKind) -> Box<Query> {
+        let products = self.needs.products.iter().map(|need| &*need.product);
+        let limits = self.input.snapshot.statement_limits(self.input.subject, products);
+        self.row_cap(kind, &limits);
+        self.query
+    }
+
     /// Puts the cap into the query.
     fn row_cap(&mut self, kind: PermitKind, limits: &Limits) -> Option<RowCap> {
-        let most = match kind {
-            PermitKind::Copy => limits.copy_max_rows,
+        let (most, setting, source) = match kind {
+            PermitKind::Copy => {
+                let (setting, source) = &limits.copy_max_rows_source;
+                (limits.copy_max_rows?, *setting, source)
+            }
             PermitKind::Query
             | PermitKind::Explain
             | PermitKind::Prepare
             | PermitKind::Declare
-            | PermitKind::Execute => limits.max_rows,
-        }?;
+            | PermitKind::Execute => (limits.max_rows?, "max_rows", &limits.max_rows_source),
+        };
         // An own LIMIT is looked at; a query in parentheses may have one.
         let bare = self.query.limit_clause.is_none() && self.query.fetch.is_none();
         self.needs.literal_values |= !bare || matches!(*self.query.body, SetExpr::Query(_));
         let in_sql = row_limit::cap(&mut self.query, most);
-        let cap =
-            RowCap { limit: most, on_max_rows: limits.on_max_rows, source: limits.max_rows_source.clone(), in_sql };
+        let cap = RowCap { limit: most, on_max_rows: limits.on_max_rows, setting, source: source.clone(), in_sql };
         // The plan that EXPLAIN shows is the plan that would run; its own answer is one row.
         (kind != PermitKind::Explain).then_some(cap)
     }
 }
 
-/// The client's text of the query, which the second parser is asked about; `COPY t` has none.
-fn own_text<'a>(input: &'a DecideInput<'_>) -> Option<&'a str> {
-    let parsed = input.parsed;
-    match (&parsed.query_text, &parsed.statement) {
-        (Some(range), _) => parsed.text.get(range.clone()),
-        (None, Statement::Query(_)) => Some(&parsed.text),
-        (None, _) => None,
-    }
-}
-
 /// The print must be the tree, be one statement to Postgres' grammar, and read and call only what was decided.
-fn proven(statement: &Statement, sql: &str, needs: &Requirements, input: &DecideInput<'_>) -> Walked {
-    prove(statement, sql).map_err(|_| parsers_disagree())?;
-    let Some(summary) = guard::summary(sql).map_err(|_| parsers_disagree())? else { return Ok(()) };
+fn proven(statement: &Statement, sql: &str, needs: &Requirements, input: &DecideInput<'_>) -> Walked<Proven> {
+    let proven = prove(statement, sql).map_err(|_| parsers_disagree())?;
+    let Some(summary) = guard::summary(sql).map_err(|_| parsers_disagree())? else { return Ok(proven) };
     let relations: BTreeSet<(&str, &str)> = needs
         .products
         .iter()
@@ -132,14 +134,13 @@ fn proven(statement: &Statement, sql: &str, needs: &Requirements, input: &Decide
         Some(schema) => relations.contains(&(schema.as_str(), name.as_str())),
         None => needs.with_names.contains(name),
     };
-    let functions: BTreeSet<&(Option<String>, String)> =
-        needs.functions.iter().chain(needs.products.iter().flat_map(|need| &need.view.functions)).collect();
-    let function_known = |called: &(Option<String>, String)| functions.contains(called) || is_grammar(called, input);
+    let function_known =
+        |called: &(Option<String>, String)| needs.functions.contains(called) || is_grammar(called, input);
     if summary.statements == 1
         && summary.relations.iter().all(relation_known)
         && summary.functions.iter().all(function_known)
     {
-        Ok(())
+        Ok(proven)
     } else {
         Err(parsers_disagree())
     }
@@ -172,11 +173,14 @@ fn is_grammar((schema, name): &(Option<String>, String), input: &DecideInput<'_>
 }
 
 /// What the second parser says against the client's text.
-fn disagreement(error: &GuardError) -> Box<Denial> {
+fn disagreement(error: &GuardError, input: &DecideInput<'_>) -> Box<Denial> {
     match error {
         GuardError::Client(message) => {
-            let mut denied = denial(sqlstate::SYNTAX_ERROR, "syntax", message.clone());
+            let message = message.strip_prefix("Invalid statement: ").unwrap_or(message);
+            let mut denied = denial(sqlstate::SYNTAX_ERROR, "syntax", message);
             denied.error.kind = ErrorKind::Client;
+            denied.error.position =
+                guard::told_place(&input.parsed.text, message, 1).map(|place| place + input.parsed.offset);
             denied
         }
         GuardError::TooDeep => {

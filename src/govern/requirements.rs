@@ -8,6 +8,7 @@ use crate::names::ProductId;
 use crate::sql::resolve::Origin;
 
 use super::access::Granted;
+use super::fence::Fence;
 use super::permit::ProductUse;
 use super::view::ProductView;
 
@@ -20,6 +21,17 @@ pub struct ProductNeed {
     pub granted: Granted,
     /// What the subject sees of it.
     pub view: Arc<ProductView>,
+    /// What became of its fence.
+    pub fence: Fence,
+}
+
+/// A place of the statement where a product stands.
+#[derive(Clone, Debug)]
+struct Reference {
+    /// Place in `products`.
+    place: usize,
+    /// The columns without which the rest of the statement would not mean the same.
+    kept: BTreeSet<usize>,
 }
 
 /// Everything that a statement needs.
@@ -27,11 +39,10 @@ pub struct ProductNeed {
 pub struct Requirements {
     /// Each product once, in the order in which the statement names them.
     pub products: Vec<ProductNeed>,
-    /// For each reference to a product its place in `products`.
-    references: Vec<usize>,
+    references: Vec<Reference>,
     /// Which columns are read: place in `products`, place in the view's columns.
     read: BTreeSet<(usize, usize)>,
-    /// Every function that the rewritten statement calls by name, the views' own left out.
+    /// Every function that the rewritten statement calls by name.
     pub functions: BTreeSet<(Option<String>, String)>,
     /// Names of WITH queries, which a second look at the statement must not take for relations.
     pub with_names: BTreeSet<String>,
@@ -48,18 +59,45 @@ impl Requirements {
     }
     /// Notes a reference to the product at this place; its number tells it from other references to the same product.
     pub fn add_reference(&mut self, place: usize) -> usize {
-        self.references.push(place);
+        self.references.push(Reference { place, kept: BTreeSet::new() });
         self.references.len() - 1
     }
     /// The product that a reference is one to.
     pub fn referenced(&self, reference: usize) -> Option<&ProductNeed> {
-        self.products.get(*self.references.get(reference)?)
+        self.products.get(self.references.get(reference)?.place)
+    }
+    /// How many references to products there are; each is numbered.
+    pub fn references(&self) -> usize {
+        self.references.len()
+    }
+    /// Notes what becomes of the fences. `stands` says for a reference why its fence does; `None`: it is left out. A product
+    /// that is fenced somewhere counts as fenced.
+    pub fn judge_fences(&mut self, stands: impl Fn(usize) -> Option<String>) {
+        for (reference, at) in self.references.iter().enumerate() {
+            let Some(need) = self.products.get_mut(at.place).filter(|need| need.view.fenced) else { continue };
+            match (&need.fence, stands(reference)) {
+                (Fence::Stands(_), _) => {}
+                (Fence::None | Fence::LeftOut, Some(reason)) => need.fence = Fence::Stands(reason),
+                (Fence::None | Fence::LeftOut, None) => need.fence = Fence::LeftOut,
+            }
+        }
     }
     /// Notes that a column is read.
     pub fn read(&mut self, origin: Origin) {
-        if let Some(place) = self.references.get(origin.reference) {
-            self.read.insert((*place, origin.column));
+        if let Some(reference) = self.references.get_mut(origin.reference) {
+            self.read.insert((reference.place, origin.column));
+            reference.kept.insert(origin.column);
         }
+    }
+    /// Notes that a column must stay where it is, read or not.
+    pub fn keep(&mut self, origin: Origin) {
+        if let Some(reference) = self.references.get_mut(origin.reference) {
+            reference.kept.insert(origin.column);
+        }
+    }
+    /// The columns of a reference that must stay; as far as the statement has been read.
+    pub fn kept(&self, reference: usize) -> Option<&BTreeSet<usize>> {
+        self.references.get(reference).map(|reference| &reference.kept)
     }
     /// The ids of the products.
     pub fn ids(&self) -> Vec<ProductId> {
@@ -69,7 +107,11 @@ impl Requirements {
     }
     /// For the permit: each product once, in the order of ids.
     pub fn uses(&self) -> Vec<ProductUse> {
-        let use_of = |need: &ProductNeed| ProductUse { id: need.product.id.clone(), guarded: need.view.guarded };
+        let use_of = |need: &ProductNeed| ProductUse {
+            id: need.product.id.clone(),
+            guarded: need.view.guarded,
+            fence: need.fence.clone(),
+        };
         let mut uses: Vec<_> = self.products.iter().map(use_of).collect();
         uses.sort_by(|a, b| a.id.cmp(&b.id));
         uses

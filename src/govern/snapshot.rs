@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, withhold};
 use crate::config::Policy;
-use crate::error::Diagnostics;
+use crate::error::{ClientError, Diagnostics};
 use crate::names::{ProductId, WarehouseName};
 
 use super::cache::DecisionCache;
@@ -34,6 +34,8 @@ pub struct SnapshotParts {
     pub warehouses: BTreeMap<WarehouseName, WarehouseRules>,
     /// Whether `[masking] hash_key` is set.
     pub has_hash_key: bool,
+    /// `[catalog] on_error = "quarantine"`: an invalid product is withheld, and no error.
+    pub quarantine: bool,
 }
 
 /// The parts, validated against each other, with everything compiled that a decision needs.
@@ -62,13 +64,23 @@ pub struct ExposedType {
 impl Snapshot {
     /// Builds and validates the whole. All errors come at once; facts that are missing are none: their products answer
     /// 57P03 until they are known.
-    pub fn build(parts: SnapshotParts) -> Result<(Self, Diagnostics), Diagnostics> {
+    pub fn build(mut parts: SnapshotParts) -> Result<(Self, Diagnostics), Diagnostics> {
         let mut findings = Diagnostics::default();
-        let compiled: BTreeMap<ProductId, Compiled> = parts
-            .catalog
-            .iter()
-            .map(|product| (product.id.clone(), Compiled::new(product, &parts, &mut findings)))
-            .collect();
+        let mut compiled: BTreeMap<ProductId, Compiled> = BTreeMap::new();
+        for product in parts.catalog.iter() {
+            let mut found = Diagnostics::default();
+            let product_compiled = Compiled::new(product, &parts, &mut found);
+            if parts.quarantine && found.has_errors() {
+                withhold(&product.file, &format!("the product {}", product.id), found, &mut findings);
+                continue;
+            }
+            findings.extend(found);
+            compiled.insert(product.id.clone(), product_compiled);
+        }
+        if compiled.len() < parts.catalog.len() {
+            let valid = parts.catalog.iter().filter(|product| compiled.contains_key(&product.id)).cloned();
+            parts.catalog = Catalog::new(valid.collect::<Vec<_>>());
+        }
         if findings.has_errors() {
             return Err(findings);
         }
@@ -105,6 +117,13 @@ impl Snapshot {
     /// Decisions of this generation.
     pub fn decisions(&self) -> &DecisionCache {
         &self.decisions
+    }
+    /// Products that cannot be served as their relations are, and why.
+    pub fn unavailable(&self) -> impl Iterator<Item = (&ProductId, &ClientError)> {
+        self.compiled.iter().filter_map(|(id, compiled)| match compiled {
+            Compiled::Ready(_) => None,
+            Compiled::Unavailable(error) => Some((id, error)),
+        })
     }
     pub(in crate::govern) fn compiled(&self, id: &ProductId) -> Option<&Compiled> {
         self.compiled.get(id)

@@ -27,6 +27,7 @@ pub fn product(id: &str) -> Product {
         pii: if pii { Pii::Yes } else { Pii::No },
         nullable: true,
         mask: None,
+        equality: false,
     };
     let id = ProductId::parse(id).unwrap();
     Product {
@@ -112,6 +113,7 @@ pub fn facts() -> RelationFacts {
         barrier: true,
         parents: Vec::new(),
         has_children: false,
+        tableoid: false,
     }
 }
 
@@ -172,5 +174,5 @@ pub fn build(parts: SnapshotParts) -> Result<Snapshot, Diagnostics> {
 pub fn view_sql(snapshot: &Snapshot, user: &str) -> String {
     let product = Arc::clone(snapshot.parts.catalog.iter().next().unwrap());
     let view = snapshot.view(&snapshot.subject(user, None).unwrap(), &product).unwrap();
-    crate::sql::render_query(&view.query)
+    crate::sql::render_query(&view.query())
 }

@@ -23,8 +23,10 @@ mod query;
 pub struct ProductView {
     /// Which product.
     pub id: ProductId,
-    /// `SELECT contract columns FROM relation [WHERE filters] [OFFSET 0]`.
-    pub query: ast::Query,
+    /// `SELECT FROM relation [WHERE filters] [OFFSET 0]`: every row that is shown, and nothing of it yet.
+    pub(in crate::govern) rows: ast::Query,
+    /// What the columns are in the query, in their order.
+    pub(in crate::govern) items: Vec<ViewItem>,
     /// In the contract's order, which is that of the query's output.
     pub columns: Vec<ViewColumn>,
     /// Masked, filtered, fenced, or over a view or a foreign table: the upstream's error texts are not trusted, costs are not shown.
@@ -33,14 +35,49 @@ pub struct ProductView {
     pub filtered: bool,
     /// `OFFSET 0` stands in it: the planner moves nothing of the client's inside.
     pub fenced: bool,
+    /// [`Self::rows`] without the fence, for statements whose conditions are leak-proof (see `govern::fence`). `None`: there is no
+    /// fence, or it stands always.
+    pub(in crate::govern) unfenced: Option<ast::Query>,
     /// The physical relation: the only one that the query reads.
     pub relation: RelationName,
     /// `pg_class.oid` of the physical relation.
     pub relation_oid: u32,
-    /// Schema and name of each function that the query calls, for the second parser's summary.
-    pub functions: Vec<(Option<String>, String)>,
+    /// Schema and name of each function that its filters call, for the second parser's summary.
+    pub(in crate::govern) filter_functions: Vec<FunctionName>,
     /// The predicate that stands in it, rendered, for `explain`.
     pub filter: Option<String>,
+}
+
+/// Schema and name of a function.
+pub(in crate::govern) type FunctionName = (Option<String>, String);
+
+/// A column in a view's query.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::govern) struct ViewItem {
+    /// The column as it is shown, under its name.
+    pub(in crate::govern) item: ast::SelectItem,
+    /// The functions of its mask.
+    pub(in crate::govern) functions: Vec<FunctionName>,
+}
+
+impl ProductView {
+    /// `SELECT contract columns FROM relation [WHERE filters] [OFFSET 0]`.
+    pub fn query(&self) -> ast::Query {
+        let mut query = self.rows.clone();
+        self.show(&mut query, |_| true);
+        query
+    }
+
+    /// Puts the columns that are `kept` (their places) into a copy of [`Self::rows`], and gives the functions that are called.
+    pub(in crate::govern) fn show(&self, rows: &mut ast::Query, kept: impl Fn(usize) -> bool) -> Vec<&FunctionName> {
+        let items = || self.items.iter().enumerate().filter(|(place, _)| kept(*place)).map(|(_, item)| item);
+        let mut functions: Vec<&FunctionName> = self.filter_functions.iter().collect();
+        if let ast::SetExpr::Select(select) = &mut *rows.body {
+            select.projection = items().map(|item| item.item.clone()).collect();
+            functions.extend(items().flat_map(|item| &item.functions));
+        }
+        functions
+    }
 }
 
 /// One column of a view.
@@ -58,6 +95,8 @@ pub struct ViewColumn {
     pub type_oid: u32,
     /// `typname` of the (base) type.
     pub base_type: String,
+    /// How a text is hashed that is compared with it (`predicates = "equality"`), where every row shows the hash.
+    pub lookup: Option<Arc<ast::Expr>>,
     /// Its number in the contract, from 1.
     pub number: i16,
 }
@@ -79,7 +118,10 @@ pub(in crate::govern) struct Template {
     pub(in crate::govern) filters: Vec<FilterTemplate>,
     /// The relation is a view through which predicates may be pushed.
     pub(in crate::govern) leaky_view: bool,
-    /// The relation runs expressions of its own: their messages may quote what the contract does not name.
+    /// The query may name `tableoid`, and does: a view that takes the relation's place has none, and fails.
+    pub(in crate::govern) no_view: bool,
+    /// The relation runs expressions of its own, or another server evaluates its conditions: their messages may quote what the
+    /// contract does not name, and its columns need not be plain ones.
     pub(in crate::govern) computed: bool,
 }
 
@@ -92,6 +134,8 @@ pub(in crate::govern) struct ColumnTemplate {
     pub(in crate::govern) base_type: String,
     /// The mask's name and expression; `None`: there is nothing to hide.
     pub(in crate::govern) mask: Option<(&'static str, ast::Expr)>,
+    /// How a text is hashed that is compared with the mask.
+    pub(in crate::govern) lookup: Option<Arc<ast::Expr>>,
 }
 
 /// Views by product, granting roles, and the attributes that the filters read.
@@ -170,6 +214,7 @@ impl Compiled {
                 pii: column.pii == Pii::Yes,
                 type_oid: fact.type_oid,
                 base_type: fact.base_type_name.clone(),
+                lookup: mask.is_some().then(|| masks::lookup(column, fact)).flatten().map(Arc::new),
                 mask,
             });
         }
@@ -178,6 +223,7 @@ impl Compiled {
             columns,
             filters,
             leaky_view: is_leaky(facts),
+            no_view: facts.tableoid,
             computed: is_computed(facts),
         })
     }
@@ -248,7 +294,7 @@ fn no_facts(product: &Product) -> ClientError {
         ErrorKind::Unavailable,
         sqlstate::CANNOT_CONNECT_NOW,
         format!(
-            "data product {} cannot be served yet: its relation in warehouse {} is not known",
+            "data product {} cannot be served: its relation in warehouse {} is not known, or no longer fits it",
             product.id, product.warehouse
         ),
     )

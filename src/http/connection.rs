@@ -29,6 +29,15 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Serves until `stop` is ready, then lets requests end.
 pub async fn serve(listener: HttpListener, router: Router, stop: impl Future<Output = ()>) {
+    serve_with_grace(listener, router, stop, GRACE).await;
+}
+
+pub(super) async fn serve_with_grace(
+    listener: HttpListener,
+    router: Router,
+    stop: impl Future<Output = ()>,
+    grace: Duration,
+) {
     let slots = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -66,7 +75,7 @@ pub async fn serve(listener: HttpListener, router: Router, stop: impl Future<Out
     // Nobody listens only when no connection is left.
     let _ = stopping.send(true);
     let all = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(GRACE, all).await.is_err() {
+    if tokio::time::timeout(grace, all).await.is_err() {
         connections.shutdown().await;
     }
 }

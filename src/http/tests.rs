@@ -33,10 +33,11 @@ async fn start(readiness: Readiness, tls: Option<TlsConfig>) -> Running {
     let (stop, stopped) = oneshot::channel();
     let router = router(Arc::new(Fixed(readiness)));
     let task = tokio::spawn(async move {
-        serve(listener, router, async {
+        let stop = async {
             stopped.await.ok();
-        })
-        .await;
+        };
+        // With an hour's grace nobody who should be gone at once is cut off in time.
+        super::connection::serve_with_grace(listener, router, stop, Duration::from_secs(3600)).await;
     });
     Running { address, stop, task }
 }
@@ -45,7 +46,7 @@ async fn ask(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    tokio::time::timeout(Duration::from_secs(20), stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(60), stream.read_to_string(&mut answer)).await.unwrap().unwrap();
     answer
 }
 
@@ -114,7 +115,7 @@ async fn the_stop_ends_idle_connections_and_frees_the_port() {
     idle.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
     running.stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(4), running.task).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(60), running.task).await.unwrap().unwrap();
     assert!(TcpStream::connect(running.address).await.is_err());
 }
 

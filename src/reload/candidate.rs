@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::ServerConfig;
+use crate::config::{OnCatalogError, ServerConfig, StateUrl};
 use crate::document::Unset;
 use crate::error::{Diagnostic, Diagnostics, Level};
 use crate::govern::facts::Facts;
@@ -30,8 +30,42 @@ pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<
         facts: facts.clone(),
         warehouses: warehouses.map(|(name, config)| (name.clone(), rules(config))).collect(),
         has_hash_key: sources.server.hash_key.is_some(),
+        quarantine: sources.server.catalog.on_error == OnCatalogError::Quarantine,
     };
     blocking(&sources.texts.server.path, move || Snapshot::build(parts)).await
+}
+
+/// As [`build`], but products that do not fit their relations are withheld, with errors among the findings: of these relations
+/// nothing counts as known.
+pub async fn build_what_fits(
+    sources: &Sources,
+    facts: &Facts,
+    generation: u64,
+) -> Result<(Snapshot, Diagnostics), Diagnostics> {
+    let mut known = facts.clone();
+    let mut withheld = Diagnostics::default();
+    loop {
+        let findings = match build(sources, &known, generation).await {
+            Ok((snapshot, mut findings)) => {
+                findings.extend(withheld);
+                return Ok((snapshot, findings));
+            }
+            Err(findings) => findings,
+        };
+        let mut forgotten = false;
+        for product in sources.catalog.iter() {
+            let misfits = findings.iter().any(|finding| finding.level == Level::Error && finding.file == product.file);
+            if let Some(relations) = known.relations.get_mut(&product.warehouse).filter(|_| misfits) {
+                let before = relations.len();
+                relations.retain(|(name, _)| *name != product.relation);
+                forgotten |= relations.len() < before;
+            }
+        }
+        if !forgotten {
+            return Err(findings);
+        }
+        withheld.extend(findings);
+    }
 }
 
 /// Runs what takes a while away from the threads that serve clients.
@@ -79,8 +113,8 @@ pub fn waits_for_restart(started: &ServerConfig, now: &ServerConfig) -> Vec<&'st
     .collect()
 }
 
-/// Where the files lie, and what pgveil writes itself.
-pub fn places(config: &Path, server: &ServerConfig) -> super::Places {
+/// Where the files lie, and what pgveil writes itself: audit log and state stay where they were at the start.
+pub fn places(config: &Path, server: &ServerConfig, started: &ServerConfig) -> super::Places {
     let mut places = super::Places::default();
     places.files.insert(config.to_owned());
     places.trees.insert(server.catalog.path.clone());
@@ -95,12 +129,12 @@ pub fn places(config: &Path, server: &ServerConfig) -> super::Places {
         places.files.extend([tls.cert.clone(), tls.key.clone()]);
         places.files.extend(tls.client_ca.clone());
     }
-    places.own.insert(server.audit.path.clone());
-    if let Some(stem) = server.audit.path.file_stem() {
+    places.own.insert(started.audit.path.clone());
+    if let Some(stem) = started.audit.path.file_stem() {
         let rotated = format!("{}-", stem.to_string_lossy());
-        places.own.insert(server.audit.path.with_file_name(rotated));
+        places.own.insert(started.audit.path.with_file_name(rotated));
     }
-    if let crate::config::StateUrl::Sqlite(path) = &server.state {
+    if let StateUrl::Sqlite(path) = &started.state {
         places.own.insert(path.clone());
     }
     places

@@ -219,7 +219,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert!(registry.cancel(pid, &key));
-        let session = timeout(Duration::from_secs(5), woken).await.unwrap().unwrap();
+        let session = timeout(Duration::from_secs(60), woken).await.unwrap().unwrap();
 
         registry.cancel(pid, &key);
         session.forget_cancel();
@@ -238,7 +238,7 @@ mod tests {
         assert!(registry.cancel_by_pid(session.pid(), &user("ana")));
         assert!(is_raised(&session).await);
         assert!(registry.terminate_by_pid(session.pid(), &user("ana")));
-        timeout(Duration::from_secs(5), session.terminated()).await.unwrap();
+        timeout(Duration::from_secs(60), session.terminated()).await.unwrap();
 
         let pid = session.pid();
         drop(session);

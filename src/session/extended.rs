@@ -18,7 +18,7 @@ use crate::wire::backend::{self, Field};
 use crate::wire::frontend::{Bind, Execute, Parse, Target};
 
 use super::drive::Trouble;
-use super::exchange::{Description, Expect, Made, Run, Way, is_guarded};
+use super::exchange::{Asked, Description, Expect, Made, Run, Way, is_guarded};
 use super::local::{boolean, changed, columns, no_statement, statement_exists};
 use super::portals::{Portal, Prepared};
 use super::records::Pending;
@@ -59,7 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         match self.lease.as_mut() {
             Some(lease) if !self.exchange.is_empty() => {
                 lease.answer(frames);
-                self.exchange.push(Expect::One { made, guarded: true, ticket: None });
+                self.exchange.push(Expect::One { made, guarded: true, ticket: None, asked: None });
             }
             _ => self.outbox.extend_from_slice(&frames),
         }
@@ -144,7 +144,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 Ok(())
             })?;
         }
-        let place = self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None });
+        let asked = prepared.decided.first().map(|decided| Box::new(Asked::new(decided, &prepared.types, permit)));
+        let place = self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None, asked });
         self.pending.push(Pending { place, prepared: Arc::clone(prepared), parse: true });
         Ok(())
     }
@@ -274,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.checkout(permit).await?;
                 let statement = self.on_lease(&prepared, permit, Use::of(bind.statement, true))?;
                 self.enqueue(|connection| connection.bind(name, &statement, &bind.rest))?;
-                self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None });
+                self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None, asked: None });
             }
             None => {
                 self.settle().await?;
@@ -548,7 +549,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 if (portal || cursor) && self.lease.is_some() {
                     let closed = self.enqueue(|connection| connection.close_portal(name));
                     if closed.is_ok() {
-                        self.exchange.push(Expect::One { made: Made::Nothing, guarded: true, ticket: None });
+                        self.exchange.push(Expect::One {
+                            made: Made::Nothing,
+                            guarded: true,
+                            ticket: None,
+                            asked: None,
+                        });
                     }
                     return self.or_refuse(closed).await;
                 }

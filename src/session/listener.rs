@@ -177,7 +177,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_in_use_is_named_with_what_to_do() {
-        let taken = bind_one(local(0)).unwrap();
+        // Not one of those that the system gives to others at any time.
+        let taken = (20_000..30_000).find_map(|port| bind_one(local(port)).ok()).unwrap();
         let address = taken.local_addr().unwrap();
         let error = bind(&section(vec![address])).unwrap_err().to_string();
         assert!(error.contains(&address.to_string()) && error.contains("in use") && error.contains("[server] listen"));

@@ -18,8 +18,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::auth::{CertificateName, server_end_point};
+use crate::auth::server_end_point;
 use crate::config::{TlsConfig, TlsMode};
+use crate::names::CertificateName;
 
 /// What Postgres clients name in ALPN.
 const ALPN: &[u8] = b"postgresql";

@@ -10,7 +10,9 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::keywords::{Reserved, reserved};
+use super::forms;
+use super::keywords::{Reserved, known};
+use super::nested_query::NestedQueries;
 
 /// What binds looser than a cast or a subscript and tighter than everything else.
 const UNARY_SIGN: u8 = 125;
@@ -22,12 +24,14 @@ const OTHER_OPERATOR: u8 = 70;
 pub(super) struct Postgres {
     inner: PostgreSqlDialect,
     budget: Cell<usize>,
+    nested: NestedQueries,
 }
 
 impl Postgres {
-    /// For a text of so many tokens.
-    pub(super) fn new(tokens: usize) -> Self {
-        Self { inner: PostgreSqlDialect {}, budget: Cell::new(tokens.saturating_mul(64) + 20_000) }
+    /// For a text of these tokens.
+    pub(super) fn new(tokens: &[TokenWithSpan]) -> Self {
+        let budget = Cell::new(tokens.len().saturating_mul(64) + 20_000);
+        Self { inner: PostgreSqlDialect {}, budget, nested: NestedQueries::of(tokens) }
     }
     /// Whether the parse was given up because it took too many steps.
     pub(super) fn exhausted(&self) -> bool {
@@ -111,23 +115,11 @@ fn misplaced(parser: &Parser<'_>) -> Option<ParserError> {
     if word.quote_style.is_some() {
         return None;
     }
-    let lower = word.value.to_ascii_lowercase();
-    if reserved(&lower) != Some(Reserved::Fully) || BEGIN_EXPRESSIONS.contains(&lower.as_str()) {
+    let known = known(&word.value)?;
+    if known.reserved != Some(Reserved::Fully) || BEGIN_EXPRESSIONS.contains(&known.lower) {
         return None;
     }
     parser.expected_ref::<()>("an expression", token).err()
-}
-
-fn is_values(token: &TokenWithSpan) -> bool {
-    matches!(&token.token, Token::Word(word) if word.keyword == Keyword::VALUES)
-}
-
-/// `(VALUES …)` as an expression, which sqlparser takes for a function.
-fn values(parser: &mut Parser<'_>) -> Result<Expr, ParserError> {
-    parser.expect_token(&Token::LParen)?;
-    let query = parser.parse_query()?;
-    parser.expect_token(&Token::RParen)?;
-    Ok(Expr::Subquery(query))
 }
 
 impl Dialect for Postgres {
@@ -142,11 +134,14 @@ impl Dialect for Postgres {
             // The one error that no speculation swallows.
             return Some(Err(ParserError::RecursionLimitExceeded));
         }
+        if let Some(form) = forms::prefix(parser, self.prec_value(Precedence::Between)) {
+            return Some(form);
+        }
         if let Some(error) = misplaced(parser) {
             return Some(Err(error));
         }
-        if parser.peek_token_ref().token == Token::LParen && is_values(parser.peek_nth_token_ref(1)) {
-            return Some(values(parser));
+        if let Some(query) = self.nested.prefix(parser) {
+            return Some(query);
         }
         if let Some(name) = bare_function(parser) {
             parser.advance_token();
@@ -165,6 +160,9 @@ impl Dialect for Postgres {
     }
 
     fn parse_infix(&self, parser: &mut Parser<'_>, left: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+        if let Some(list) = forms::in_list(parser, left) {
+            return Some(list);
+        }
         // A collation of a collation means nothing, and a chain of them would be copied at each link.
         if matches!(left, Expr::Collate { .. }) || !parser.parse_keyword(Keyword::COLLATE) {
             return None;
@@ -233,8 +231,9 @@ impl Dialect for Postgres {
     fn supports_filter_during_aggregation(&self) -> bool {
         true
     }
+    /// Its nodes for grouping sets lose parentheses and hold no sets in one another: see [`super::forms`].
     fn supports_group_by_expr(&self) -> bool {
-        true
+        false
     }
     fn allow_extract_custom(&self) -> bool {
         true
@@ -246,6 +245,10 @@ impl Dialect for Postgres {
         true
     }
     fn supports_named_fn_args_with_assignment_operator(&self) -> bool {
+        true
+    }
+    /// FROM behind a WITH query: a marked clause stands there (see [`super::marks`]).
+    fn supports_from_first_insert(&self) -> bool {
         true
     }
     fn supports_empty_projections(&self) -> bool {

@@ -1,11 +1,14 @@
 //! Statement kinds that are never allowed, recognised by their leading words alone: a CREATE is refused as such, whether or
 //! not anybody can parse the rest of it.
 
+use super::keywords::known;
 use super::lex::{Kind, Lexeme};
 use super::statement::Refused;
 
 const READ_ONLY: &str = "pgveil gives read access to data products; it changes nothing in the warehouse.";
 const NO_TEMPORARY: &str = "Use WITH (a common table expression) in place of a temporary table or view.";
+const NO_TABLE_LOCKS: &str = "Leave the statement out: a statement sees one state of the data anyway; \
+    for several, use BEGIN ISOLATION LEVEL REPEATABLE READ.";
 const NO_LOCKS: &str = "Leave out the locking clause: nothing can be changed through pgveil.";
 
 impl Refused {
@@ -29,7 +32,7 @@ pub(super) fn by_first_words(lexemes: &[Lexeme]) -> Option<Refused> {
         ["listen" | "notify", ..] => {
             (upper(&words, 1), Some("Ask for the data again in place of waiting for a notification."))
         }
-        ["lock", ..] => ("LOCK TABLE".to_owned(), Some(NO_LOCKS)),
+        ["lock", ..] => ("LOCK TABLE".to_owned(), Some(NO_TABLE_LOCKS)),
         ["vacuum" | "reindex" | "cluster" | "checkpoint" | "load", ..] => (upper(&words, 1), Some(READ_ONLY)),
         ["analyze" | "analyse", ..] => ("ANALYZE".to_owned(), Some(READ_ONLY)),
         ["comment", ..] => ("COMMENT".to_owned(), Some("Descriptions live in the catalog, in the product's own file.")),
@@ -115,9 +118,10 @@ pub(super) fn inside_query(lexemes: &[Lexeme]) -> Option<Refused> {
             Kind::Sign(")") => depth = depth.saturating_sub(1),
             Kind::Word(_) if before.is_some_and(|before| before.is_sign(".") || before.is_word("as")) => {}
             Kind::Word(word) => {
-                let word = word.to_ascii_lowercase();
+                // What this looks for is a keyword.
+                let Some(known) = known(word) else { continue };
                 let next = |ahead: usize, wanted: &str| lexemes.get(at + ahead).is_some_and(|l| l.is_word(wanted));
-                match word.as_str() {
+                match known.lower {
                     "into" => {
                         return Some(Refused::new("SELECT INTO", Some("Use WITH (a common table expression).")));
                     }
@@ -129,8 +133,8 @@ pub(super) fn inside_query(lexemes: &[Lexeme]) -> Option<Refused> {
                     "for" if next(1, "key") && next(2, "share") => {
                         return Some(Refused::new("SELECT FOR KEY SHARE", Some(NO_LOCKS)));
                     }
-                    "insert" | "update" | "delete" | "merge" if changes(lexemes, at, depth, expects_main) => {
-                        return Some(Refused::new(word.to_uppercase(), Some(READ_ONLY)));
+                    verb @ ("insert" | "update" | "delete" | "merge") if changes(lexemes, at, depth, expects_main) => {
+                        return Some(Refused::new(verb.to_uppercase(), Some(READ_ONLY)));
                     }
                     "select" | "values" | "table" if depth == 0 => expects_main = false,
                     _ => {}

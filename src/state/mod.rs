@@ -164,7 +164,7 @@ impl Store {
 
     /// A random text that is the same after a restart. Made when it is first asked for.
     pub async fn secret(&self, name: &'static str) -> Result<SecretString, StateError> {
-        let fresh: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let fresh = crate::hex::text(rand::random::<[u8; 32]>());
         self.run("read", move |connection| {
             connection.execute("INSERT INTO secrets VALUES (?1, ?2) ON CONFLICT DO NOTHING", (name, fresh))?;
             connection.query_row("SELECT value FROM secrets WHERE name = ?1", [name], |row| row.get(0))
@@ -263,7 +263,7 @@ fn file_uri(path: &Path) -> String {
 }
 
 fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::hex::text(Sha256::digest(text))
 }
 
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
@@ -333,6 +333,7 @@ mod tests {
             barrier: true,
             parents: Vec::new(),
             has_children: false,
+            tableoid: false,
         };
         let name = RelationName { schema: "public".to_owned(), name: "orders".to_owned() };
         let of = |warehouse: &str, oid| Facts {

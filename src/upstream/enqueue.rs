@@ -87,18 +87,19 @@ impl Connection {
         }
     }
 
-    /// SQL PREPARE of a permit whose parameters have these rendered type names. True: it was sent, and its answers
-    /// (CommandComplete `PREPARE`, ReadyForQuery, or an error) are the client's. False: this connection has it.
-    pub fn prepare_by_sql(&mut self, permit: &Permit, types: &[String]) -> Result<bool, UpstreamError> {
+    /// SQL PREPARE of a permit whose parameters have these rendered type names. A number: it was sent behind so many characters,
+    /// and its answers (CommandComplete `PREPARE`, ReadyForQuery, or an error) are the client's. `None`: this connection has it.
+    pub fn prepare_by_sql(&mut self, permit: &Permit, types: &[String]) -> Result<Option<usize>, UpstreamError> {
         let settings = self.conversation.applied.in_force();
         let wanted = Wanted::named(&permit.sql, Types::Names(types), &settings);
         if self.find_or_part(&wanted).is_some() {
-            return Ok(false);
+            return Ok(None);
         }
         self.make_room(true)?;
         let (name, preparing) = self.conversation.prepared.insert(&wanted, self.conversation.unit);
-        self.send_query(&prepare_sql(&name, types, permit), Owner::Client, 0, Some(preparing))?;
-        Ok(true)
+        let sql = prepare_sql(&name, types, permit);
+        self.send_query(&sql, Owner::Client, 0, Some(preparing))?;
+        Ok(Some(sql.strip_suffix(&*permit.sql).unwrap_or_default().chars().count()))
     }
     /// SQL EXECUTE of such a statement with checked and rendered arguments, re-created in the same message where it is
     /// missing; what PREPARE answers is swallowed then, unless it is an error. `read_under`: see [`Self::ensure_prepared`].

@@ -295,7 +295,7 @@ pub(super) fn is_timeless(sql: &str) -> bool {
         }
         // A doubled quote ends one stretch and begins the next: each is looked at.
         let Some(end) = inside.iter().position(|byte| *byte == quote) else { return false };
-        let (literal, end) = inside.split_at(end);
+        let Some((literal, end)) = inside.split_at_checked(end) else { return false };
         rest = end.get(1..).unwrap_or_default();
         if quote == b'\'' && could_be_a_moment(literal) {
             return false;

@@ -9,6 +9,9 @@ use bytes::BytesMut;
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use postgres_protocol::message::frontend;
 
+/// How long an answer may take: long, since machines are slow and busy.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
 /// One message of the server: its tag and body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -83,7 +86,7 @@ impl Wire {
     /// A connection on which nothing was said.
     pub fn open(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("connect");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, parameters: BTreeMap::new(), key: (0, Vec::new()), out: BytesMut::new() }
     }

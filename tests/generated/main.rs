@@ -6,6 +6,7 @@
 //!
 //! - an allowed statement's answer equals the twin's (where rows have no order: as a multiset), an error has its SQLSTATE;
 //! - both pgveils send the same bytes: rows, descriptions, tags, notices, errors;
+//! - the decision is always the same, what is sent prints as itself, and with a grant less nothing more is seen;
 //! - no byte of them holds a canary, which every hidden text does.
 //!
 //! Errors of evaluation (class 22) are the planner's choice where a condition decides about rows: one side may have them and
@@ -26,7 +27,9 @@ mod choices;
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "this tier needs a part alone")]
 mod common;
+mod decisions;
 mod grammar;
 mod schema;
+mod sqlsmith;
 mod stage;
 mod statements;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use pgveil::demo::postgres::{LocalPostgres, LocalPostgresOptions, SUPERUSER};
 
@@ -30,8 +31,21 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(Path::new("tests").join(file)).unwrap()
 }
 
+/// The stage that tests share while one of them is on it.
+static SHARED: Mutex<Weak<Stage>> = Mutex::new(Weak::new());
+
 impl Stage {
-    pub fn new() -> Self {
+    /// The stage; it ends with the last test that holds it.
+    pub fn shared() -> Arc<Self> {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let stage = Arc::new(Self::new());
+            *shared = Arc::downgrade(&stage);
+            stage
+        })
+    }
+
+    fn new() -> Self {
         let settings = [("autovacuum", "off"), ("jit", "off"), ("max_connections", "150"), ("fsync", "off")];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let options =

@@ -54,6 +54,7 @@ pub fn parts() -> SnapshotParts {
         facts: facts(),
         warehouses: BTreeMap::from([(warehouse(), WarehouseRules::default())]),
         has_hash_key: true,
+        quarantine: false,
     }
 }
 
@@ -125,6 +126,7 @@ fn table(name: &str, number: usize, columns: &[&str]) -> (RelationName, Relation
         barrier: true,
         parents: Vec::new(),
         has_children: false,
+        tableoid: false,
     };
     (name, relation)
 }
@@ -144,6 +146,7 @@ fn column_facts(name: &str, at: usize, sql_type: &str, not_null: bool) -> Column
         "date" => ("date", 1082, -1, "date"),
         "timestamp" => ("timestamp", 1114, -1, "timestamp without time zone"),
         "timestamptz" => ("timestamptz", 1184, -1, "timestamp with time zone"),
+        "json" => ("json", 114, -1, "json"),
         "jsonb" => ("jsonb", 3802, -1, "jsonb"),
         other => panic!("schema.sql has the type {other}, which the fixture does not know"),
     };
@@ -161,4 +164,26 @@ fn column_facts(name: &str, at: usize, sql_type: &str, not_null: bool) -> Column
         collation: None,
         not_null,
     }
+}
+
+/// Not every tier needs it.
+const _: fn() -> Vec<String> = corpus;
+
+/// The statements that the golden files ask about.
+pub fn corpus() -> Vec<String> {
+    let cases = std::fs::read_dir(directory().join("cases")).unwrap_or_else(|e| panic!("{e}"));
+    let mut files: Vec<_> = cases.flatten().map(|file| file.path()).collect();
+    files.sort();
+    let mut statements = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            if line.starts_with("decide") {
+                statements.push(lines.by_ref().take_while(|line| *line != "----").collect::<Vec<_>>().join("\n"));
+            }
+        }
+    }
+    assert!(statements.len() >= 300, "{} statements", statements.len());
+    statements
 }

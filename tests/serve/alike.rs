@@ -1,7 +1,7 @@
 //! Conversations that a client must not be able to tell from those with Postgres itself.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use bytes::BufMut;
 use postgres_protocol::message::frontend;
@@ -32,30 +32,60 @@ fn every_conversation(f: &Fixture) {
 /// Plays a script, and writes down what is answered.
 fn talk(mut wire: Wire, script: &str) -> String {
     let mut heard = String::new();
-    let mut due = 0;
+    // What was said and has no answer yet; after an error nothing but Sync is answered.
+    let mut due: VecDeque<u8> = VecDeque::new();
+    let mut failed = false;
     for line in script.lines().filter(|line| !line.is_empty()) {
         if line != "." {
-            due += usize::from(line.starts_with(['Q', 'S']));
+            due.push_back(line.as_bytes()[0]);
             say(&mut wire, line);
             continue;
         }
         wire.flush();
-        if due == 0 {
-            // After a Flush nothing says that this was all; both have the same time.
-            wire.stream.set_read_timeout(Some(Duration::from_millis(400))).unwrap();
-            while let Ok(frame) = wire.read() {
-                writeln!(heard, "{}", shown(&frame)).unwrap();
-            }
-            wire.stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        }
-        while due > 0 {
+        loop {
+            due = due.into_iter().skip_while(|said| is_silent(*said) || failed && *said != b'S').collect();
+            let Some(said) = due.front().copied() else { break };
             let Ok(frame) = wire.read() else { return heard + "connection lost\n" };
             writeln!(heard, "{}", shown(&frame)).unwrap();
-            due -= usize::from(frame.tag == b'Z');
+            if ends_answer(said, frame.tag) {
+                due.pop_front();
+            }
+            failed = match frame.tag {
+                b'E' => !matches!(said, b'Q' | b'S'),
+                b'Z' => false,
+                _ => failed,
+            };
         }
         heard.push_str(".\n");
     }
-    heard
+    // Whatever came beyond what was due comes before this.
+    wire.sync();
+    while let Ok(frame) = wire.read() {
+        writeln!(heard, "{}", shown(&frame)).unwrap();
+        if frame.tag == b'Z' {
+            return heard;
+        }
+    }
+    heard + "connection lost\n"
+}
+
+/// Whether a message has no answer of its own.
+fn is_silent(said: u8) -> bool {
+    matches!(said, b'H' | b'd' | b'c' | b'f')
+}
+
+/// Whether this message is the last of the answer to that one. An error ends it too, where the answer does not end with
+/// ReadyForQuery anyway.
+fn ends_answer(said: u8, tag: u8) -> bool {
+    match said {
+        b'Q' | b'S' => tag == b'Z',
+        b'P' => matches!(tag, b'1' | b'E'),
+        b'B' => matches!(tag, b'2' | b'E'),
+        b'D' => matches!(tag, b'T' | b'n' | b'E'),
+        b'C' => matches!(tag, b'3' | b'E'),
+        b'E' => matches!(tag, b'C' | b's' | b'I' | b'E'),
+        other => panic!("{other}"),
+    }
 }
 
 fn say(wire: &mut Wire, line: &str) {

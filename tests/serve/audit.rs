@@ -20,18 +20,12 @@ fn records_of<'a>(all: &'a [Value], event: &str, marker: &str) -> Vec<&'a Value>
     all.iter().filter(|r| r["event"] == event && r["sql"].as_str().is_some_and(|s| s.contains(marker))).collect()
 }
 
-/// Outcomes follow within the flush interval.
-fn settled(proxy: &Proxy) -> Vec<Value> {
-    std::thread::sleep(std::time::Duration::from_millis(200));
-    proxy.audit()
-}
-
 fn two_lines(f: &Fixture) {
     let mut wire = f.proxy.login_with("analyst", &[("application_name", "audit test")]).unwrap();
     wire.one(
         "SELECT order_id, customer_email, total AS marker_two_lines FROM finance.orders WHERE total > 123.45 LIMIT 3",
     );
-    let all = settled(&f.proxy);
+    let all = f.proxy.settled("marker_two_lines", &[]);
     let found = records_of(&all, "statement", "marker_two_lines");
     assert_eq!(found.len(), 1);
     let statement = found[0];
@@ -64,14 +58,11 @@ fn recorded(f: &Fixture) {
     wire.terminate();
     let _ = f.proxy.login_with("analyst", &[("client_encoding", "LATIN1")]);
     let _ = crate::common::wire::Wire::connect(f.proxy.port, "analyst", "nope", "warehouse", &[]);
-    let all = settled(&f.proxy);
+    let all = f.proxy.settled("marker_recorded", &["session_start", "session_end", "auth_failure"]);
     let denied = records_of(&all, "statement", "marker_recorded");
     assert_eq!(denied[0]["decision"], "deny");
     assert_eq!(denied[0]["sqlstate"], "42P01");
     assert!(denied[0]["reason"].is_string() && denied[0]["forwarded"].is_null());
-    for event in ["session_start", "session_end", "auth_failure"] {
-        assert!(all.iter().any(|r| r["event"] == event), "{event}");
-    }
 }
 
 fn extended(f: &Fixture) {
@@ -82,7 +73,7 @@ fn extended(f: &Fixture) {
         wire.bind("", "m", &[Some(n)], false).execute("", 0).sync();
         wire.until_ready();
     }
-    let all = settled(&f.proxy);
+    let all = f.proxy.settled("marker_extended", &[]);
     let found = records_of(&all, "statement", "marker_extended");
     let executed = found
         .iter()
@@ -98,10 +89,8 @@ fn verify(f: &Fixture) {
         wire.one(&format!("SELECT {n}"));
     }
     wire.terminate();
-    let text = {
-        settled(&proxy);
-        std::fs::read_to_string(proxy.audit_path()).unwrap()
-    };
+    proxy.settled("SELECT 49", &["session_end"]);
+    let text = std::fs::read_to_string(proxy.audit_path()).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let check = |text: &str| {
         let path = dir.path().join("audit.jsonl");
@@ -161,7 +150,7 @@ fn unwritable(f: &Fixture) {
     let _ =
         Command::new("prlimit").args(["--pid", &proxy.child.id().to_string(), "--fsize=unlimited"]).status().unwrap();
     assert_eq!(wire.one("SELECT 2").scalar(), "2", "it goes on when the disk is back");
-    assert!(settled(&proxy).len() > before);
+    assert!(proxy.settled("SELECT 2", &[]).len() > before);
     let ok =
         Command::new(env!("CARGO_BIN_EXE_pgveil")).args(["audit", "verify"]).arg(proxy.audit_path()).status().unwrap();
     assert!(ok.success());
@@ -180,7 +169,7 @@ fn redacted(f: &Fixture) {
     proxy.login("analyst").one(
         "SELECT count(*) AS marker_redacted FROM marketing.campaigns WHERE name = 'geheim' AND budget_cents > 424242",
     );
-    settled(&proxy);
+    proxy.settled("marker_redacted", &[]);
     let text = std::fs::read_to_string(proxy.audit_path()).unwrap();
     assert!(text.contains("marker_redacted") && !text.contains("geheim") && !text.contains("424242"), "{text}");
 }

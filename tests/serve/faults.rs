@@ -1,11 +1,9 @@
 //! What breaks around pgveil: the warehouse, the client, the port, the files.
 
-use std::process::Command;
-use std::time::{Duration, Instant};
-
-use crate::common::proxy::{Proxy, Warehouse};
+use crate::common::proxy::{Proxy, Warehouse, eventually};
 use crate::{Case, Fixture};
 use postgres_protocol::message::frontend;
+use std::process::Command;
 
 pub const CASES: &[Case] = &[
     ("faults::warehouse_killed_and_back", warehouse_killed),
@@ -37,11 +35,7 @@ fn warehouse_killed(_: &Fixture) {
     assert!(proxy.http("/readyz").unwrap().starts_with("HTTP/1.1 503"));
     assert!(proxy.http("/healthz").unwrap().starts_with("HTTP/1.1 200"));
     warehouse.server.restart().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while wire.one("SELECT count(*) FROM marketing.campaigns").error.is_some() {
-        assert!(Instant::now() < deadline);
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    eventually("it is back", || wire.one("SELECT count(*) FROM marketing.campaigns").error.is_none());
     assert_eq!(wire.one("SELECT 1").scalar(), "1");
 }
 
@@ -59,25 +53,20 @@ fn warehouse_lost(_: &Fixture) {
 
 fn client_gone(f: &Fixture) {
     let proxy = own(f);
-    for _ in 0..30 {
+    for round in 0..30 {
         let mut wire = proxy.login("admin");
-        wire.queue(|o| frontend::query("SELECT * FROM product.events", o).unwrap()).flush();
-        wire.read().unwrap();
+        wire.queue(|o| frontend::query("SELECT * FROM product.events AS gone_marker", o).unwrap()).flush();
+        assert_eq!(wire.read().unwrap().tag, b'T');
+        assert!(round > 0 || f.warehouse.running("gone_marker", None) > 0, "the marker is seen");
     }
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let busy = || {
-        f.warehouse.superuser("postgres").one("SELECT count(*) FROM pg_stat_activity WHERE usename = 'pgveil' AND state = 'active' AND query LIKE '%product_events%'").scalar()
-    };
-    while busy() != "0" {
-        assert!(Instant::now() < deadline, "{} statements still run", busy());
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    eventually("the statements end", || f.warehouse.running("gone_marker", None) == 0);
     assert_eq!(proxy.login("analyst").one("SELECT 1").scalar(), "1");
 }
 
 fn memory(proxy: &Proxy) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", proxy.child.id())).unwrap();
-    let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+    // Not the pages of the program itself, which are read when they are first used.
+    let line = status.lines().find(|l| l.starts_with("RssAnon:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -86,8 +75,9 @@ fn slow_reader(f: &Fixture) {
     let mut wire = proxy.login("admin");
     wire.one("SELECT 1");
     let before = memory(&proxy);
-    wire.queue(|o| frontend::query("SELECT * FROM product.events", o).unwrap()).flush();
-    std::thread::sleep(Duration::from_secs(2));
+    wire.queue(|o| frontend::query("SELECT * FROM product.events AS unread_marker", o).unwrap()).flush();
+    // All that fits on the way is on its way then.
+    eventually("the warehouse is held back", || f.warehouse.running("unread_marker", Some("ClientWrite")) == 1);
     let grown = memory(&proxy).saturating_sub(before);
     assert!(grown < 8 * 1024, "{grown} KiB for a client that does not read");
 }
@@ -127,24 +117,23 @@ fn broken_config(f: &Fixture) {
 fn sigterm(f: &Fixture) {
     let mut proxy = own(f);
     let mut busy = proxy.login("admin");
-    busy.queue(|o| frontend::query("SELECT sum(length(properties::text)) FROM product.events", o).unwrap()).flush();
+    let sql = "SELECT sum(length(properties::text)) AS sigterm_marker FROM product.events";
+    busy.queue(|o| frontend::query(sql, o).unwrap()).flush();
     let mut idle = proxy.login("analyst");
-    std::thread::sleep(Duration::from_millis(100));
+    // What is recorded is on its way, or done.
+    eventually("the statement begins", || proxy.audit().iter().any(|r| r["sql"] == sql));
     proxy.signal("TERM");
     assert!(busy.until_ready().iter().any(|frame| frame.tag == b'D'), "the running statement ends");
     let farewell =
         std::iter::from_fn(|| idle.read().ok()).find(|frame| frame.tag == b'E').expect("a farewell").fields();
     assert_eq!(farewell[&'C'], "57P01");
     drop(busy);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let status = loop {
-        if let Some(status) = proxy.child.try_wait().unwrap() {
-            break status;
-        }
-        assert!(Instant::now() < deadline, "it does not end");
-        std::thread::sleep(Duration::from_millis(50));
-    };
-    assert!(status.success(), "{status}");
+    let mut status = None;
+    eventually("it ends", || {
+        status = proxy.child.try_wait().unwrap();
+        status.is_some()
+    });
+    assert!(status.is_some_and(|status| status.success()), "{status:?}");
 }
 
 fn metrics(f: &Fixture) {

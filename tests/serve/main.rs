@@ -12,12 +12,15 @@ mod common;
 
 mod alike;
 mod audit;
+mod carets;
 mod clients;
+mod equality;
 mod faults;
 mod limits;
 mod login;
 mod policy;
 mod protocol;
+mod relations;
 mod reload;
 
 use std::sync::Arc;
@@ -35,7 +38,10 @@ pub struct Fixture {
 pub type Case = (&'static str, fn(&Fixture));
 
 fn main() {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // On a machine of many cores one account and one warehouse would have to bear all cases at once.
+    let threads = arguments.test_threads.or(std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+    arguments.test_threads = Some(threads.min(8));
     let cases: Vec<Case> = [
         alike::CASES,
         login::CASES,
@@ -43,7 +49,10 @@ fn main() {
         protocol::CASES,
         limits::CASES,
         audit::CASES,
+        carets::CASES,
         clients::CASES,
+        equality::CASES,
+        relations::CASES,
         reload::CASES,
         faults::CASES,
     ]
@@ -54,7 +63,17 @@ fn main() {
     }
     let start = std::time::Instant::now();
     let warehouse = Warehouse::with_demo_data();
-    let proxy = Proxy::start(&warehouse, |_| ());
+    let proxy = Proxy::start(&warehouse, |dir| {
+        // Cases run side by side as the same users: a slow machine lets nobody wait in vain.
+        let edit = |name: &str, from: &str, to: &str| {
+            let path = dir.join(name);
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(text.contains(from), "{name} lacks {from}");
+            std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+        };
+        edit("policy.toml", "max_concurrent = 8", "max_concurrent = 50\nqueue_timeout = \"2m\"");
+        edit("pgveil.toml", "[warehouses.warehouse]", "[warehouses.warehouse]\nacquire_timeout = \"2m\"");
+    });
     let fixture = Arc::new(Fixture { warehouse, proxy });
     let trial = |(name, case): Case| {
         let fixture = Arc::clone(&fixture);

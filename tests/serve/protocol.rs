@@ -441,7 +441,6 @@ fn malformed(f: &Fixture) {
     for frame in frames {
         let mut wire = f.proxy.login("analyst");
         let _ = wire.stream.write_all(frame);
-        wire.stream.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
         match wire.read() {
             Ok(answer) => assert_eq!(answer.tag, b'E', "{frame:?}: {answer:?}"),
             Err(e) => assert_ne!(e.kind(), std::io::ErrorKind::WouldBlock, "{frame:?} hangs"),
@@ -500,8 +499,10 @@ fn deep(f: &Fixture) {
         );
     }
     let too_long = format!("SELECT '{}'", "x".repeat(17 << 20));
-    wire.queue(|o| frontend::query(&too_long, o).unwrap());
-    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wire.flush()));
+    let mut frame = bytes::BytesMut::new();
+    frontend::query(&too_long, &mut frame).unwrap();
+    // It may be cut off in the midst of it.
+    let _ = wire.stream.write_all(&frame);
     let answer = wire.read();
     assert!(answer.is_err() || answer.unwrap().fields()[&'C'] == "54000");
     assert_eq!(f.proxy.login("analyst").one("SELECT 1").scalar(), "1");

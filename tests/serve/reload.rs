@@ -1,9 +1,9 @@
 //! A change takes effect at once or not at all.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::common::proxy::Proxy;
+use crate::common::proxy::{Proxy, eventually};
 use crate::common::wire::answers;
 use crate::{Case, Fixture};
 
@@ -28,15 +28,6 @@ fn edit(dir: &Path, name: &str, change: impl Fn(&str) -> String) {
     let next = dir.join("next.tmp");
     std::fs::write(&next, changed).unwrap();
     std::fs::rename(next, path).unwrap();
-}
-
-/// Tries until it holds, for at most ten seconds.
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(30));
-    }
 }
 
 fn own(f: &Fixture) -> Proxy {

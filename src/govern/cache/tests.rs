@@ -21,6 +21,7 @@ fn surroundings(user: &str) -> Surroundings {
                 max_concurrent: None,
                 queue_timeout: std::time::Duration::ZERO,
                 max_rows_source: String::new(),
+                copy_max_rows_source: ("max_rows", String::new()),
             },
         },
         search_path: SearchPath::Domains,
@@ -61,18 +62,12 @@ fn it_is_bounded_by_size() {
 }
 
 #[test]
-fn a_hit_costs_little() {
+fn a_hit_is_what_was_kept() {
     let cache = DecisionCache::default();
     let ana = cache.intern(&surroundings("ana"));
     let text = "SELECT channel, count(*) FROM marketing.campaign_attribution GROUP BY 1";
-    cache.keep(ana, text, &[], empty_text(text));
-    let rounds = 100_000;
-    let begun = std::time::Instant::now();
-    for _ in 0..rounds {
-        assert!(cache.find(ana, std::hint::black_box(text), &[]).is_some());
-    }
-    let each = begun.elapsed() / rounds;
-    eprintln!("a hit: {each:?}");
-    // The promise is 1 µs in a release build; this one is not optimised.
-    assert!(each < std::time::Duration::from_micros(20), "{each:?}");
+    let kept = empty_text(text);
+    cache.keep(ana, text, &[], Arc::clone(&kept));
+    // What a hit costs is measured in benches/engine.rs; here, that it builds nothing anew.
+    assert!(Arc::ptr_eq(&kept, &cache.find(ana, text, &[]).unwrap()));
 }

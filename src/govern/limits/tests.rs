@@ -78,10 +78,17 @@ fn the_user_wins_even_over_a_larger_role() {
 #[test]
 fn copy_has_its_own_cap_where_somebody_says_so() {
     let copy = |n| RoleLimits { copy_max_rows: Some(n), ..RoleLimits::default() };
-    let of = |defaults, role| {
-        statement(defaults, vec![("a", "*", role)], RoleLimits::default(), &["crm.people"]).copy_max_rows
+    let of = |defaults, role, own| {
+        let limits = statement(defaults, vec![("a", "*", role)], own, &["crm.people"]);
+        let (setting, level) = limits.copy_max_rows_source;
+        (limits.copy_max_rows, format!("{setting} of {level}"))
     };
-    assert_eq!(of(RoleLimits::default(), rows(5)), Some(5));
-    assert_eq!(of(copy(100), rows(5)), Some(100));
-    assert_eq!(of(copy(100), copy(0)), None);
+    let told = |rows: Option<u64>, source: &str| (rows, source.to_owned());
+    let none = RoleLimits::default;
+    assert_eq!(of(none(), none(), none()), told(Some(10_000), "max_rows of defaults"));
+    assert_eq!(of(none(), rows(5), none()), told(Some(5), "max_rows of role a"));
+    assert_eq!(of(none(), rows(5), rows(6)), told(Some(6), "max_rows of user ana"));
+    assert_eq!(of(copy(100), rows(5), none()), told(Some(100), "copy_max_rows of defaults"));
+    assert_eq!(of(copy(100), copy(0), none()), told(None, "copy_max_rows of role a"));
+    assert_eq!(of(copy(100), copy(0), copy(7)), told(Some(7), "copy_max_rows of user ana"));
 }

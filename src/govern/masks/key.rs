@@ -26,7 +26,7 @@ pub fn hash_key_options(key: &[u8]) -> [(&'static str, String); 2] {
     for (to, from) in block.iter_mut().zip(short) {
         *to = *from;
     }
-    let padded = |pad: u8| block.iter().map(|byte| format!("{:02x}", byte ^ pad)).collect::<String>();
+    let padded = |pad: u8| crate::hex::text(block.map(|byte| byte ^ pad));
     [(INNER, padded(0x36)), (OUTER, padded(0x5c))]
 }
 

@@ -1,4 +1,4 @@
-//! The SQL of each mask. Everything is qualified; every expression ends in a cast to the column's exact type.
+//! The SQL of each mask. Everything is qualified; every expression has the column's exact type.
 
 use crate::catalog::Mask;
 use crate::names::{quote_identifier, quote_literal};
@@ -8,51 +8,79 @@ use super::super::expression::{self, Fault};
 use super::super::facts::{ColumnFacts, TypeKind};
 use super::{constant, key, text_length};
 
+mod bucket;
+
 /// `***` and four characters.
 pub(super) const LAST4_LENGTH: u32 = 7;
 const REDACTED_LENGTH: u32 = 3;
 const HASH_LENGTH: u32 = 64;
 
-/// The mask as SQL over the column.
+/// A mask over the column, and the type that it has before it is cast to the column's.
+struct Shown {
+    sql: String,
+    /// As `format_type` writes it; `None`: only a cast makes it the column's.
+    of_type: Option<&'static str>,
+}
+
+impl Shown {
+    fn new(sql: impl Into<String>, of_type: &'static str) -> Self {
+        Self { sql: sql.into(), of_type: Some(of_type) }
+    }
+    fn to_be_cast(sql: impl Into<String>) -> Self {
+        Self { sql: sql.into(), of_type: None }
+    }
+}
+
+/// The mask as SQL over the column. A cast that changes neither type nor typmod is left out: each word of a mask is read and
+/// planned by the warehouse once for every statement.
 pub(super) fn sql(mask: &Mask, fact: &ColumnFacts) -> Result<String, Fault> {
+    let Shown { sql, of_type } = shown(mask, fact)?;
+    if of_type == Some(type_of(fact)) && fact.collation.is_none() {
+        return Ok(sql);
+    }
+    Ok(format!("CAST({sql} AS {}){}", type_of(fact), collation_of(fact)))
+}
+
+fn shown(mask: &Mask, fact: &ColumnFacts) -> Result<Shown, Fault> {
     let column = quote_identifier(&fact.name);
     // A char(n) loses its padding here, as in every other conversion to text.
-    let text = format!("CAST({column} AS text)");
-    let inner = match mask {
+    let text = if type_of(fact) == "text" { column.clone() } else { format!("CAST({column} AS text)") };
+    Ok(match mask {
         Mask::Last4 => {
             holds(fact, LAST4_LENGTH, &["text", "varchar", "bpchar"])?;
-            format!(
+            let sql = format!(
                 "CASE WHEN pg_catalog.length({text}) >= 8 THEN '***' || pg_catalog.\"right\"({text}, 4) \
                  WHEN {column} IS NOT NULL THEN '***' END"
-            )
+            );
+            Shown::new(sql, "text")
         }
         Mask::Redact => {
             holds(fact, REDACTED_LENGTH, &["text", "varchar", "bpchar"])?;
-            "'***'".to_owned()
+            Shown::to_be_cast("'***'")
         }
         Mask::Email => {
             holds(fact, REDACTED_LENGTH, &["text", "varchar"])?;
             // The domain is what follows the last @.
-            format!(
+            let sql = format!(
                 "CASE WHEN pg_catalog.strpos({text}, '@') > 0 THEN \
                  pg_catalog.\"left\"(pg_catalog.split_part({text}, '@', 1), 1) || '***@' || \
                  pg_catalog.\"substring\"({text}, '[^@]*$') \
                  WHEN {column} IS NOT NULL THEN '***' END"
-            )
+            );
+            Shown::new(sql, "text")
         }
         Mask::Hash => {
             holds(fact, HASH_LENGTH, &["text", "varchar"])?;
-            hmac(&text)
+            Shown::new(hmac(&text), "text")
         }
-        Mask::Null => "NULL".to_owned(),
+        Mask::Null => Shown::to_be_cast("NULL"),
         Mask::Year => truncated("year", &column, fact)?,
         Mask::Month => truncated("month", &column, fact)?,
-        Mask::Bucket(step) => bucket(step, &column, fact)?,
-        Mask::Value(value) => constant::literal(value, fact)?,
+        Mask::Bucket(step) => bucket::bucket(step, &column, fact)?,
+        Mask::Value(value) => Shown::to_be_cast(constant::literal(value, fact)?),
         // Compiled as an expression, not from a template.
         Mask::Sql(_) => return Err(unsuitable(fact, "a template")),
-    };
-    Ok(format!("CAST({inner} AS {}){}", type_of(fact), collation_of(fact)))
+    })
 }
 
 /// The expression of a `sql` mask, cast to the column's type.
@@ -94,6 +122,17 @@ fn collation_of(fact: &ColumnFacts) -> String {
     }
 }
 
+/// What stands in a lookup for the text that is looked for.
+pub(super) const LOOKED_FOR: &str = "{looked for}";
+
+/// The hash of a text that is compared with the column. A text that is itself a hash, as the column shows it, stays: people
+/// look for what they have seen, too.
+pub(super) fn lookup(fact: &ColumnFacts) -> String {
+    let text = format!("CAST({} AS text)", quote_identifier(LOOKED_FOR));
+    let hash = hmac(&text);
+    format!("CAST(CASE WHEN {text} ~ '^[0-9a-f]{{64}}$' THEN {text} ELSE {hash} END AS {})", type_of(fact))
+}
+
 fn hmac(text: &str) -> String {
     let padded =
         |setting: &str| format!("pg_catalog.decode(pg_catalog.current_setting({}), 'hex')", quote_literal(setting));
@@ -105,60 +144,18 @@ fn hmac(text: &str) -> String {
     )
 }
 
-fn truncated(unit: &str, column: &str, fact: &ColumnFacts) -> Result<String, Fault> {
+fn truncated(unit: &str, column: &str, fact: &ColumnFacts) -> Result<Shown, Fault> {
     match base_name(fact) {
-        Some("date") => Ok(format!("pg_catalog.date_trunc('{unit}', CAST({column} AS timestamp))")),
-        Some("timestamp") => Ok(format!("pg_catalog.date_trunc('{unit}', {column})")),
+        Some("date") => Ok(Shown::to_be_cast(format!("pg_catalog.date_trunc('{unit}', CAST({column} AS timestamp))"))),
+        Some("timestamp") => {
+            Ok(Shown::new(format!("pg_catalog.date_trunc('{unit}', {column})"), "timestamp without time zone"))
+        }
         Some("timestamptz") => {
-            Ok(format!("pg_catalog.date_trunc('{unit}', {column} AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'"))
+            let sql = format!("pg_catalog.date_trunc('{unit}', {column} AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'");
+            Ok(Shown::new(sql, "timestamp with time zone"))
         }
         _ => Err(unsuitable(fact, "date or timestamp")),
     }
-}
-
-/// `floor(x / n) * n`, exact for whole numbers and numerics, never below the smallest value of the type.
-fn bucket(step: &str, column: &str, fact: &ColumnFacts) -> Result<String, Fault> {
-    if !constant::is_positive_number(step) {
-        return Err(Fault { message: format!("the step {step} is no number above 0"), hint: None });
-    }
-    let smallest = match base_name(fact) {
-        Some("int2") => Some("-32768".to_owned()),
-        Some("int4") => Some("-2147483648".to_owned()),
-        Some("int8") => Some("-9223372036854775808".to_owned()),
-        Some("numeric") => smallest_numeric(fact.typmod),
-        Some("float4" | "float8") => {
-            let step = format!("CAST({step} AS double precision)");
-            return Ok(format!("pg_catalog.\"floor\"(CAST({column} AS double precision) / {step}) * {step}"));
-        }
-        _ => return Err(unsuitable(fact, "integer, float or decimal")),
-    };
-    let whole = matches!(base_name(fact), Some("int2" | "int4" | "int8"));
-    if whole && !step.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Fault {
-            message: format!("the step {step} is no whole number, but the column is"),
-            hint: Some("write a whole number above 0".to_owned()),
-        });
-    }
-    let value = format!("CAST({column} AS numeric)");
-    let rest = format!("pg_catalog.mod({value}, {step})");
-    let lower = format!("{value} - {rest} - (CASE WHEN {rest} < 0 THEN {step} ELSE 0 END)");
-    Ok(match smallest {
-        // GREATEST skips NULL, which has to stay NULL.
-        Some(smallest) => {
-            format!("CASE WHEN {column} IS NOT NULL THEN greatest({lower}, CAST('{smallest}' AS numeric)) END")
-        }
-        None => lower,
-    })
-}
-
-/// The smallest value of a `numeric(p, s)`.
-fn smallest_numeric(typmod: i32) -> Option<String> {
-    let bits = u32::try_from(typmod - 4).ok()?;
-    let precision = (bits >> 16) as usize;
-    // The scale is a signed number of eleven bits.
-    let scale = i32::try_from(bits & 0x7ff).ok()?;
-    let scale = (scale ^ 1024) - 1024;
-    Some(format!("-{}e{}", "9".repeat(precision), -scale))
 }
 
 /// `typname` of the type that the mask works on, when it lies in pg_catalog.

@@ -6,6 +6,7 @@ use crate::catalog::Product;
 use crate::error::{ErrorKind, sqlstate};
 use crate::govern::access::Access;
 use crate::govern::decide::SearchPath;
+use crate::govern::fence::Fence;
 use crate::govern::permit::Denial;
 use crate::govern::requirements::ProductNeed;
 use crate::sql::ast::{Ident, TableAlias, TableAliasColumnDef, TableFactor};
@@ -18,8 +19,9 @@ use super::query::plain_names;
 use super::refuse::{Pointing, Walked, denial, foreign, span_of};
 
 impl Walker<'_> {
-    /// A relation in FROM. A WITH query stays as it is, a product becomes its derived table.
-    pub(super) fn relation(&mut self, factor: &mut TableFactor) -> Walked<Entry> {
+    /// A relation in FROM. A WITH query stays as it is; a product becomes its derived table, which shows no columns yet, and
+    /// is told with the number of the reference.
+    pub(super) fn relation(&mut self, factor: &mut TableFactor) -> Walked<(Entry, Option<usize>)> {
         let TableFactor::Table { name, alias, .. } = &*factor else { return Err(foreign("this in FROM")) };
         let parts = identifiers(name)?;
         let Some(last) = parts.last() else { return Err(foreign("an empty name")) };
@@ -33,7 +35,7 @@ impl Walker<'_> {
             let mut columns = cte.columns.clone();
             columns.renamed(&names);
             let own = given.map_or_else(|| cte.name.clone(), |(name, _)| name);
-            return Ok(Entry::aliased(&own, columns));
+            return Ok((Entry::aliased(&own, columns), None));
         }
 
         let place = self.place(span_of(&parts));
@@ -46,9 +48,14 @@ impl Walker<'_> {
         let list = list.map(|(column, of_view)| Column {
             name: of_view.name.clone(),
             origins: vec![Origin { reference, column }],
+            shows: Some(Origin { reference, column }),
         });
         let mut columns = Columns { list: list.collect(), complete: true };
         columns.renamed(&names);
+        if !names.is_empty() {
+            // The names are given to columns by their order.
+            self.keep_all(&columns);
+        }
 
         let (own, written, unaliased) = match given {
             Some((own, written)) => (own, written, None),
@@ -60,8 +67,12 @@ impl Walker<'_> {
         };
         let entry = Entry { name: Some(own), written, unaliased, columns, columns_visible: true, lateral_only: false };
         let columns = alias.as_ref().map(|alias| alias.columns.clone()).unwrap_or_default();
-        *factor = derived(view.query.clone(), entry.written.clone(), columns);
-        Ok(entry)
+        let rows = match &view.unfenced {
+            Some(unfenced) if self.unfenced.contains(&reference) => unfenced,
+            Some(_) | None => &view.rows,
+        };
+        *factor = derived(rows.clone(), entry.written.clone(), columns);
+        Ok((entry, Some(reference)))
     }
 
     /// The name of an unaliased reference to a product. It is the product's as the client wrote it, unless a product of the
@@ -91,7 +102,7 @@ impl Walker<'_> {
             Access::Hidden => return Err(self.unknown(&[exact(product.id.product())])),
         };
         let view = snapshot.view(self.input.subject, product).map_err(named)?;
-        self.needs.products.push(ProductNeed { product: Arc::clone(product), granted, view });
+        self.needs.products.push(ProductNeed { product: Arc::clone(product), granted, view, fence: Fence::None });
         Ok(self.needs.products.len() - 1)
     }
 

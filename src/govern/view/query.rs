@@ -11,7 +11,7 @@ use super::super::expression;
 use super::super::filters::{self, Visible};
 use super::super::snapshot::Snapshot;
 use super::super::subject::Subject;
-use super::{ProductView, Template, ViewColumn};
+use super::{FunctionName, ProductView, Template, ViewColumn, ViewItem};
 
 pub(super) fn build(
     snapshot: &Snapshot,
@@ -20,9 +20,8 @@ pub(super) fn build(
     roles: &[RoleName],
     subject: &Subject,
 ) -> ProductView {
-    let rows = filters::visible_to(&template.filters, roles, &subject.attributes);
-    let mut projection = Vec::new();
-    let mut functions = BTreeSet::new();
+    let visible = filters::visible_to(&template.filters, roles, &subject.attributes);
+    let mut items = Vec::new();
     let mut columns = Vec::new();
     for (column, number) in template.columns.iter().zip(1..) {
         let raw = Expr::Identifier(sql::exact(&column.name));
@@ -32,43 +31,70 @@ pub(super) fn build(
             Some((_, mask)) if seeing.is_empty() => (mask.clone(), true),
             Some((_, mask)) => {
                 let unmasked = filters::visible_to(&template.filters, &seeing, &subject.attributes);
-                show(raw, mask.clone(), &unmasked, &rows)
+                show(raw, mask.clone(), &unmasked, &visible)
             }
         };
-        expression::functions_of(&expr, &mut functions);
-        projection.push(match expr {
+        let functions = functions_of(&expr);
+        let item = match expr {
             raw @ Expr::Identifier(_) => SelectItem::UnnamedExpr(raw),
             expr => SelectItem::ExprWithAlias { expr, alias: sql::exact(&column.name) },
-        });
+        };
+        items.push(ViewItem { item, functions });
         columns.push(ViewColumn {
             name: column.name.clone(),
             pii: column.pii,
             masked,
+            lookup: column.lookup.clone().filter(|_| seeing.is_empty()),
             mask: column.mask.as_ref().map(|(name, _)| *name).filter(|_| masked),
             type_oid: column.type_oid,
             base_type: column.base_type.clone(),
             number,
         });
     }
-    let filter = rows.predicate();
+    let filter = visible.predicate();
     let filtered = filter.is_some();
     let fenced = filtered || template.leaky_view;
-    if let Some(filter) = &filter {
-        expression::functions_of(filter, &mut functions);
-    }
-    let query = select(projection, product, filter.clone(), fenced);
+    let open = || {
+        let condition = match (filter.clone(), template.no_view) {
+            (Some(filter), true) => Some(expression::and(filter, no_view())),
+            (None, true) => Some(no_view()),
+            (filter, false) => filter,
+        };
+        rows_of(product, condition, false)
+    };
+    let unfenced = (fenced && !template.computed).then(open);
+    let rows = if fenced { rows_of(product, filter.clone(), true) } else { open() };
     ProductView {
         id: product.id.clone(),
         guarded: fenced || template.computed || columns.iter().any(|column| column.masked),
-        functions: functions.into_iter().collect(),
+        filter_functions: filter.as_ref().map(functions_of).unwrap_or_default(),
         filter: filter.as_ref().map(sql::render_expr),
-        query,
+        rows,
+        items,
         columns,
         filtered,
         fenced,
+        unfenced,
         relation: product.relation.clone(),
         relation_oid: template.relation_oid,
     }
+}
+
+/// `true OR tableoid IS NULL`: nothing to the planner, which folds it away, but an error at once where a view, through which
+/// conditions may be pushed, has taken the place of a table. Until the facts are read again, nothing else would notice.
+fn no_view() -> Expr {
+    let absent = Expr::IsNull(Box::new(Expr::Identifier(sql::exact("tableoid"))));
+    Expr::Nested(Box::new(Expr::BinaryOp {
+        left: Box::new(Expr::value(Value::Boolean(true))),
+        op: ast::BinaryOperator::Or,
+        right: Box::new(absent),
+    }))
+}
+
+fn functions_of(expr: &Expr) -> Vec<FunctionName> {
+    let mut functions = BTreeSet::new();
+    expression::functions_of(expr, &mut functions);
+    functions.into_iter().collect()
 }
 
 /// The roles among these that see the column raw.
@@ -91,7 +117,7 @@ fn show(raw: Expr, mask: Expr, unmasked_rows: &Visible, all_rows: &Visible) -> (
     }
 }
 
-fn select(projection: Vec<SelectItem>, product: &Product, filter: Option<Expr>, fenced: bool) -> ast::Query {
+fn rows_of(product: &Product, filter: Option<Expr>, fenced: bool) -> ast::Query {
     let relation = ObjectName::from(vec![sql::exact(&product.relation.schema), sql::exact(&product.relation.name)]);
     let from = ast::TableWithJoins {
         relation: ast::TableFactor::Table {
@@ -115,7 +141,7 @@ fn select(projection: Vec<SelectItem>, product: &Product, filter: Option<Expr>, 
         select_modifiers: None,
         top: None,
         top_before_distinct: false,
-        projection,
+        projection: Vec::new(),
         exclude: None,
         into: None,
         from: vec![from],

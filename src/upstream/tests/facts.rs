@@ -7,7 +7,7 @@ use crate::govern::facts::{RelationFacts, RelationKind, TypeKind};
 use crate::names::RelationName;
 use crate::upstream::connect::Target;
 use crate::upstream::facts::{read, read_all};
-use crate::upstream::test_postgres::{Setup, free_port};
+use crate::upstream::test_postgres::{Nobody, Setup};
 
 use super::{config, server};
 
@@ -125,7 +125,8 @@ async fn the_control_plane_gets_in_as_the_data_path_does() {
 
 #[tokio::test]
 async fn a_warehouse_that_is_not_there_does_not_hide_the_others() {
-    let gone = format!("postgres://u@127.0.0.1:{}/db", free_port());
+    let nobody = Nobody::listens();
+    let gone = format!("postgres://u@127.0.0.1:{}/db", nobody.port());
     let warehouses = BTreeMap::from([
         ("analytics".into(), config(&server().dsn("postgres"))),
         ("archive".into(), config(&gone)),

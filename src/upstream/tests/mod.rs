@@ -57,7 +57,7 @@ async fn answers(connection: &mut Connection) -> Vec<String> {
             answers.push(describe(frame.tag, frame.body()));
         }
         if connection.is_waiting() {
-            timeout(Duration::from_secs(20), connection.fill()).await.expect("an answer").unwrap();
+            timeout(Duration::from_secs(120), connection.fill()).await.expect("an answer").unwrap();
         }
     }
     answers

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::{ClientError, sqlstate};
 use crate::govern::permit::{Permit, PermitKind};
-use crate::upstream::test_postgres::{TestPostgres, free_port};
+use crate::upstream::test_postgres::{Nobody, TestPostgres};
 use crate::upstream::{Control, Health, Lease, Pool, PoolError};
 
 use crate::wire::TransactionStatus;
@@ -14,7 +14,7 @@ use crate::wire::TransactionStatus;
 use super::{answers, config, permit, pool, server};
 
 async fn acquire(pool: &Pool) -> Lease {
-    pool.acquire(Instant::now() + Duration::from_secs(20)).await.unwrap()
+    pool.acquire(Instant::now() + Duration::from_secs(120)).await.unwrap()
 }
 
 fn soon() -> Instant {
@@ -25,7 +25,7 @@ fn soon() -> Instant {
 async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Clock::now();
     while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(20), "{what}");
+        assert!(began.elapsed() < Duration::from_secs(120), "{what}");
         sleep(Duration::from_millis(20)).await;
     }
 }
@@ -94,7 +94,10 @@ async fn those_who_wait_are_served_in_their_order_or_told_the_limit() {
     let error = pool.acquire(soon()).await.unwrap_err();
     let told = ClientError::from(error);
     assert_eq!(told.sqlstate, sqlstate::CANNOT_CONNECT_NOW);
-    assert_eq!(told.message, "no free connection to the warehouse \"analytics\" within 300ms");
+    let limit = told.message.strip_prefix("no free connection to the warehouse \"analytics\" within ").unwrap();
+    // It is rounded, but what a busy machine needs to begin waiting is not waited any more.
+    let limit: u64 = limit.strip_suffix("ms").unwrap().parse().unwrap();
+    assert!(limit <= 300 && limit.is_multiple_of(10), "{limit}");
     assert_eq!(pool.stats().waiting, 0);
 
     let (order, mut arrived) = tokio::sync::mpsc::unbounded_channel();
@@ -136,8 +139,8 @@ async fn a_lease_with_a_cancel_under_way_waits_for_its_end() {
     let cancel = tokio::spawn({
         let handle = handle.clone();
         async move {
-            sleep(Duration::from_millis(100)).await;
-            handle.cancel(Duration::from_secs(5)).await
+            server().wait_until_asleep(pid);
+            handle.cancel(Duration::from_secs(60)).await
         }
     });
     assert_eq!(answers(&mut lease).await, ["T", "E:57014", "Z:I"]);
@@ -148,7 +151,7 @@ async fn a_lease_with_a_cancel_under_way_waits_for_its_end() {
     // A handle of the earlier lease reaches nobody.
     lease.query(&permit("SELECT pg_sleep(0.4)")).unwrap();
     lease.flush().await.unwrap();
-    handle.cancel(Duration::from_secs(5)).await.unwrap();
+    handle.cancel(Duration::from_secs(60)).await.unwrap();
     assert_eq!(answers(&mut lease).await, ["T", "D:", "C:SELECT 1", "Z:I"]);
 }
 
@@ -169,7 +172,7 @@ async fn an_abandoned_statement_is_cancelled() {
     let pid = lease.backend_pid();
     lease.query(&permit("SELECT pg_sleep(60)")).unwrap();
     lease.flush().await.unwrap();
-    sleep(Duration::from_millis(100)).await;
+    server().wait_until_asleep(pid);
     drop(lease);
     eventually("the backend is gone", || {
         server().sql("postgres", &format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}")) == "0"
@@ -193,11 +196,18 @@ async fn a_cursor_that_outlives_its_transaction_does_not_outlive_its_lease() {
     assert_eq!(answers(&mut lease).await, ["T", "D:0", "C:SELECT 1", "Z:I"]);
 }
 
+fn outage(pool: &Pool) -> Option<crate::upstream::Outage> {
+    match pool.health() {
+        Health::Down(outage) => Some(outage),
+        Health::Up | Health::Unknown => None,
+    }
+}
+
 #[tokio::test]
-async fn a_restart_of_the_warehouse_passes_unnoticed_and_an_outage_is_told() {
+async fn a_restart_of_the_warehouse_passes_unnoticed() {
     let server = TestPostgres::start();
     let config =
-        crate::config::WarehouseConfig { acquire_timeout: Duration::from_secs(4), ..config(&server.dsn("postgres")) };
+        crate::config::WarehouseConfig { acquire_timeout: Duration::from_secs(120), ..config(&server.dsn("postgres")) };
     let pool = Pool::new("analytics".into(), &config, Vec::new()).unwrap();
     assert_eq!(pool.health(), Health::Unknown);
     drop(acquire(&pool).await);
@@ -212,26 +222,37 @@ async fn a_restart_of_the_warehouse_passes_unnoticed_and_an_outage_is_told() {
             answers(&mut lease).await
         }
     });
-    sleep(Duration::from_millis(400)).await;
-    let Health::Down(outage) = pool.health() else { panic!("{:?}", pool.health()) };
+    eventually("it is found to be gone", || outage(&pool).is_some()).await;
+    let outage = outage(&pool).unwrap();
     assert!(outage.reason.contains("connection refused"), "{}", outage.reason);
     server.start_again();
     assert_eq!(waiting.await.unwrap(), ["T", "D:1", "C:SELECT 1", "Z:I"]);
     assert_eq!(pool.health(), Health::Up);
+}
 
+#[tokio::test]
+async fn a_long_outage_is_told_at_once() {
+    let server = TestPostgres::start();
+    let limit = Duration::from_millis(500);
+    let config = crate::config::WarehouseConfig { acquire_timeout: limit, ..config(&server.dsn("postgres")) };
+    let pool = Pool::new("analytics".into(), &config, Vec::new()).unwrap();
+    drop(acquire(&pool).await);
     server.kill();
-    let began = Clock::now();
-    let told = ClientError::from(pool.acquire(soon()).await.unwrap_err());
+    let asking = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.acquire(soon()).await.is_err() }
+    });
+    eventually("it is found to be gone", || outage(&pool).is_some()).await;
+    assert!(asking.await.unwrap());
+    sleep(limit * 2).await;
+    // With the patience of an hour, and without waiting for as much as one turn of the runtime.
+    let asked = pool.acquire(Instant::now() + Duration::from_secs(3600));
+    let error = timeout(Duration::ZERO, asked).await.expect("an answer at once").unwrap_err();
+    assert!(matches!(error, PoolError::Unreachable { .. }));
+    let told = ClientError::from(error);
     assert_eq!(told.message, "the warehouse \"analytics\" cannot be reached");
     assert_eq!(told.sqlstate, sqlstate::CANNOT_CONNECT_NOW);
     assert!(told.detail.unwrap().starts_with("It has not answered since 2"));
-    while began.elapsed() < config.acquire_timeout + Duration::from_millis(500) {
-        sleep(Duration::from_millis(100)).await;
-    }
-    let asked = Clock::now();
-    let error = pool.acquire(Instant::now() + config.acquire_timeout).await.unwrap_err();
-    assert!(matches!(error, PoolError::Unreachable { .. }));
-    assert!(asked.elapsed() < Duration::from_millis(100), "a long outage fails at once");
     server.start_again();
     eventually("the probe finds it", || pool.health() == Health::Up).await;
 }
@@ -262,16 +283,21 @@ async fn what_waiting_cannot_help_fails_at_once() {
     let server = TestPostgres::setup().auth("scram-sha-256", "right").start();
     let wrong = server.dsn_of("postgres", Some("wrong"), "postgres");
     let pool = Pool::new("analytics".into(), &config(&wrong), Vec::new()).unwrap();
-    let asked = Clock::now();
-    let error = pool.acquire(Instant::now() + Duration::from_secs(20)).await.unwrap_err();
+    // Whoever waited for the end of his patience would not be back for an hour.
+    let patient = pool.acquire(Instant::now() + Duration::from_secs(3600));
+    let error = timeout(Duration::from_secs(120), patient).await.expect("it is not waited").unwrap_err();
     let PoolError::Unreachable { outage, .. } = &error else { panic!("{error:?}") };
     assert!(outage.reason.contains("refuses the password"), "{}", outage.reason);
     assert!(!ClientError::from(error).to_string().contains("password"), "a client need not know");
-    assert!(asked.elapsed() < Duration::from_secs(5));
 
-    let nobody = config(&format!("postgres://u@127.0.0.1:{}/db", free_port()));
-    let pool = Pool::new("analytics".into(), &nobody, Vec::new()).unwrap();
-    assert!(matches!(pool.acquire(soon()).await, Err(PoolError::Unreachable { .. })));
+    let nobody = Nobody::listens();
+    let config = config(&format!("postgres://u@127.0.0.1:{}/db", nobody.port()));
+    let pool = Pool::new("analytics".into(), &config, Vec::new()).unwrap();
+    // As often as it takes until the first attempt has failed.
+    let began = Clock::now();
+    while !matches!(pool.acquire(soon()).await, Err(PoolError::Unreachable { .. })) {
+        assert!(began.elapsed() < Duration::from_secs(120));
+    }
 }
 
 #[tokio::test]
@@ -287,15 +313,13 @@ async fn a_closed_pool_gives_and_keeps_nothing() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_costs_next_to_nothing_to_acquire() {
+async fn an_idle_connection_is_acquired_without_asking_anybody() {
     let pool = pool(server(), 1);
     drop(acquire(&pool).await);
     let began = Clock::now();
     for _ in 0..10_000 {
         drop(pool.try_acquire().unwrap());
     }
-    // Far above what it takes, so that a busy machine does not fail it: the figure is printed.
-    let each = began.elapsed() / 10_000;
-    println!("acquire and give back: {each:?}");
-    assert!(each < Duration::from_micros(200));
+    println!("acquire and give back: {:?}", began.elapsed() / 10_000);
+    assert_eq!((pool.stats().opened, pool.stats().closed), (1, 0));
 }

@@ -78,7 +78,7 @@ async fn at_a_cap_that_is_not_in_the_sql_the_session_can_cancel() {
         match relay.run(&mut connection, &mut ours, &mut out).await.unwrap() {
             RelayStop::Cap => {
                 assert!(!std::mem::replace(&mut capped, true));
-                connection.cancel_handle().cancel(Duration::from_secs(5)).await.unwrap();
+                connection.cancel_handle().cancel(Duration::from_secs(60)).await.unwrap();
             }
             RelayStop::Frame => match connection.next_frame().unwrap() {
                 Some(frame) => out.extend_from_slice(frame.raw),
@@ -214,7 +214,7 @@ async fn small_results_wait_for_the_sessions_own_write() {
     let mut out = BytesMut::new();
     for _ in 0..2 {
         // With a client who takes one byte, a write would not come back.
-        let stop = timeout(Duration::from_secs(5), relay.run(&mut connection, &mut ours, &mut out)).await.unwrap();
+        let stop = timeout(Duration::from_secs(60), relay.run(&mut connection, &mut ours, &mut out)).await.unwrap();
         assert_eq!(stop.unwrap(), RelayStop::Frame);
         out.extend_from_slice(connection.next_frame().unwrap().unwrap().raw);
     }

@@ -235,9 +235,9 @@ async fn prepare_and_execute_by_sql_are_recreated_where_missing() {
     let types = ["text".to_owned()];
     let arguments = ["'a'".to_owned()];
     let mut first = connect().await;
-    assert!(first.prepare_by_sql(&statement, &types).unwrap());
+    assert!(first.prepare_by_sql(&statement, &types).unwrap().is_some());
     assert_eq!(answers(&mut first).await, ["C:PREPARE", "Z:I"]);
-    assert!(!first.prepare_by_sql(&statement, &types).unwrap());
+    assert!(first.prepare_by_sql(&statement, &types).unwrap().is_none());
     let mut second = connect().await;
     for connection in [&mut first, &mut second] {
         connection.execute_by_sql(&statement, &types, &settings(&[]), &arguments).unwrap();

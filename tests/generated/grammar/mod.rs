@@ -32,6 +32,8 @@ pub struct Statement {
     pub ordered: bool,
     /// Whether it has a form that pgveil is known to refuse.
     pub novel: bool,
+    /// Whether its rows depend on the plan.
+    pub loose: bool,
 }
 
 /// A relation that an expression may read.
@@ -120,7 +122,7 @@ impl<'c> Grammar<'c> {
             _ => query.sql,
         };
         let parameters = grammar.parameters.unwrap_or_default();
-        Statement { sql, parameters, way, ordered: query.ordered, novel: grammar.novel }
+        Statement { sql, parameters, way, ordered: query.ordered, novel: grammar.novel, loose: false }
     }
 
     fn below(&mut self, n: usize) -> usize {

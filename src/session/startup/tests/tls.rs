@@ -278,8 +278,7 @@ async fn inside_tls_there_is_no_second_tls() {
 #[tokio::test]
 async fn a_handshake_that_stops_meets_the_deadline() {
     let pki = Pki::new();
-    let around =
-        StartupSurroundings { startup_timeout: Duration::from_millis(50), ..pki.surroundings(TlsMode::Prefer) };
+    let around = StartupSurroundings { startup_timeout: Duration::from_secs(2), ..pki.surroundings(TlsMode::Prefer) };
     let (mut stream, server) = connect(&around);
     stream.write_all(&packet(SSL_REQUEST, b"")).await.unwrap();
     assert_eq!(stream.read_u8().await.unwrap(), b'S');
