@@ -154,6 +154,7 @@ fn facts(columns: &[(String, String)], oid: u32) -> RelationFacts {
         barrier: true,
         parents: Vec::new(),
         has_children: false,
+        tableoid: false,
     }
 }
 

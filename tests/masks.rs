@@ -103,6 +103,7 @@ fn read_facts(server: &TestPostgres) -> RelationFacts {
         barrier: true,
         parents: Vec::new(),
         has_children: false,
+        tableoid: false,
     }
 }
 

@@ -30,8 +30,7 @@ pub(super) struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// Checks and rewrites a query, and asks the second parser whether the client's text is the query that was checked.
     pub(super) fn new(input: &'a DecideInput<'a>, unchanged: &Query) -> Walked<Self> {
-        let mut query = Box::new(unchanged.clone());
-        let needs = rewrite_query(input, &mut query)?;
+        let (query, needs) = rewrite_query(input, unchanged)?;
         let print = guard::check(input.parsed).map_err(|error| disagreement(&error, input))?;
         Ok(Self { input, query, needs, print, shape: None })
     }

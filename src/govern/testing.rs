@@ -113,6 +113,7 @@ pub fn facts() -> RelationFacts {
         barrier: true,
         parents: Vec::new(),
         has_children: false,
+        tableoid: false,
     }
 }
 

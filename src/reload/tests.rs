@@ -85,6 +85,7 @@ impl Running {
             audit: Audit::open(&server.audit, str::to_owned).unwrap(),
             queues: Queues::default(),
             versions: dashmap::DashMap::default(),
+            doubts: tokio::sync::Notify::new(),
             max_message: 1 << 20,
             shutdown,
         });

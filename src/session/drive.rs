@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::watch;
 
 use crate::error::{ClientError, ErrorKind, Severity, sqlstate};
-use crate::statement::{Asking, Shutdown, duration_text};
+use crate::statement::{Asking, Shutdown, duration_text, errors};
 use crate::upstream::{RelayError, RelayStop};
 use crate::wire::frontend;
 
@@ -192,6 +192,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             match lease.next_frame() {
                 Ok(Some(frame)) => {
+                    if frame.tag == b'E' && frame.raw.get(5..).is_some_and(errors::doubts_facts) {
+                        self.shared.doubts.notify_one();
+                    }
                     if frame.tag == b'E' && self.interrupted.is_none() {
                         // The warehouse keeps the same limit and may be the first to notice.
                         self.interrupted = self.clock.overdue().map(timed_out);

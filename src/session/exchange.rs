@@ -258,6 +258,28 @@ impl Exchange {
         })
     }
 
+    /// Rows of a portal or cursor went to the client: what is enqueued of the same may tell that much less. False when
+    /// another portal of the name is on its way.
+    pub(super) fn spend(&mut self, way: &Way, rows: u64) -> bool {
+        for expect in &mut self.queue {
+            match expect {
+                Expect::Run(run) if run.way == *way => run.relay.spend(rows),
+                Expect::One { made: Made::Portal(bound), .. } => {
+                    if matches!(way, Way::Portal(name) if name == bound) {
+                        return false;
+                    }
+                }
+                Expect::Run(_)
+                | Expect::One { .. }
+                | Expect::Nothing
+                | Expect::Description(_)
+                | Expect::Control { .. }
+                | Expect::Ready { .. } => {}
+            }
+        }
+        true
+    }
+
     /// The columns that a captured Description told.
     pub(super) fn take_captured(&mut self) -> Option<Bytes> {
         self.captured.take()

@@ -159,7 +159,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// Takes every message that is there whole.
     async fn take_messages(&mut self) -> Result<(), End> {
         loop {
-            if self.exchange.len() >= MOST_OUTSTANDING || self.outbox.len() >= MOST_WAITING_FOR_CLIENT {
+            if self.exchange.len() >= MOST_OUTSTANDING {
+                // The Sync that would make the warehouse answer may stand behind messages that are not taken now.
+                return self.flush().await;
+            }
+            if self.outbox.len() >= MOST_WAITING_FOR_CLIENT {
                 return Ok(());
             }
             let header = match frontend::frame(&self.inbox, self.shared.max_message) {

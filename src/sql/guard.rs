@@ -85,7 +85,7 @@ pub fn check(parsed: &Parsed) -> Result<Option<String>, GuardError> {
     agrees(text, &print).map(|()| Some(print))
 }
 
-fn agrees(client_text: &str, unrewritten_render: &str) -> Result<(), GuardError> {
+pub(super) fn agrees(client_text: &str, unrewritten_render: &str) -> Result<(), GuardError> {
     with_deep_stack(|| {
         second_parser_agrees(client_text, unrewritten_render)?;
         if conserved(client_text, unrewritten_render) { Ok(()) } else { Err(GuardError::Lost) }

@@ -89,6 +89,13 @@ fn without_our_schema(message: &str, code: SqlState, origin: Option<&Origin>) ->
     }
 }
 
+/// Whether an error of the warehouse may mean that a relation is no longer what the facts say: every name that is sent was
+/// found in them. `body` is that of the ErrorResponse.
+pub fn doubts_facts(body: &[u8]) -> bool {
+    let code = Report::parse(body).ok().and_then(|report| report.sqlstate());
+    code.is_some_and(|code| matches!(code.as_str(), "0A000" | "42501" | "42703" | "42809" | "42P01"))
+}
+
 /// Whether the warehouse's own words about this SQLSTATE concern the text and the values of the statement, and not the
 /// warehouse's relations, rights and machine.
 fn speaks_of_the_statement(code: SqlState) -> bool {

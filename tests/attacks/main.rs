@@ -13,6 +13,7 @@ mod canaries;
 #[path = "../common/mod.rs"]
 mod common;
 mod fixture;
+mod frames;
 mod script;
 mod statements;
 
@@ -27,7 +28,8 @@ const FEWEST_CASES: usize = 300;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let files: Vec<PathBuf> = ["sql"].iter().flat_map(|kind| script::files(&fixture::directory().join(kind))).collect();
+    let files: Vec<PathBuf> =
+        ["sql", "frames", "reload"].iter().flat_map(|kind| script::files(&fixture::directory().join(kind))).collect();
     if arguments.list {
         let trials = files.iter().map(|f| Trial::test(name(f), || Ok(()))).collect();
         libtest_mimic::run(&arguments, trials).exit();
@@ -52,7 +54,7 @@ fn name(file: &std::path::Path) -> String {
 }
 
 fn count() -> usize {
-    let kinds = ["sql"].iter();
+    let kinds = ["sql", "frames", "reload"].iter();
     kinds.flat_map(|kind| script::files(&fixture::directory().join(kind))).map(|file| script::read(&file).len()).sum()
 }
 
@@ -60,7 +62,18 @@ fn trial(fixture: &Arc<Fixture>, file: PathBuf) -> Trial {
     let fixture = Arc::clone(fixture);
     Trial::test(name(&file), move || {
         let cases = script::read(&file);
-        let failures = statements::run(&fixture, &fixture.proxy, &cases);
+        let failures = match file.parent().and_then(|p| p.file_name()).and_then(|n| n.to_str()) {
+            Some("sql") => statements::run(&fixture, &fixture.proxy, &cases),
+            Some("frames") => frames::run(&fixture, &fixture.proxy, &cases),
+            // These change pgveil's files: a server of their own for each case.
+            _ => cases
+                .iter()
+                .flat_map(|case| {
+                    let proxy = Fixture::proxy(&fixture.warehouse);
+                    frames::run(&fixture, &proxy, std::slice::from_ref(case))
+                })
+                .collect(),
+        };
         if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) }
     })
 }

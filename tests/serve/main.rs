@@ -20,6 +20,7 @@ mod limits;
 mod login;
 mod policy;
 mod protocol;
+mod relations;
 mod reload;
 
 use std::sync::Arc;
@@ -51,6 +52,7 @@ fn main() {
         carets::CASES,
         clients::CASES,
         equality::CASES,
+        relations::CASES,
         reload::CASES,
         faults::CASES,
     ]

@@ -184,6 +184,18 @@ async fn contracts_and_accounts_are_held_against_the_warehouse() {
 }
 
 #[tokio::test]
+async fn a_comparison_that_is_not_leak_proof_here_is_named() {
+    let server = TestPostgres::start();
+    server.sql("postgres", SCHEMA);
+    let as_it_is = checked(&server, "narrow").await;
+    assert!(!as_it_is.findings.iter().any(|finding| finding.code == "leak_proof"), "{as_it_is:?}");
+    server.sql("postgres", "ALTER FUNCTION pg_catalog.date_lt(date, date) NOT LEAKPROOF");
+    let changed = checked(&server, "narrow").await;
+    let finding = changed.findings.iter().find(|finding| finding.code == "leak_proof").unwrap();
+    assert!(finding.level == Gravity::Warning && finding.message.ends_with("here: <(date, date)"), "{finding}");
+}
+
+#[tokio::test]
 async fn an_extension_schema_that_others_may_write_is_an_error() {
     let server = TestPostgres::start();
     server.sql("postgres", "CREATE SCHEMA ext; GRANT CREATE ON SCHEMA ext TO PUBLIC; CREATE ROLE narrow LOGIN");

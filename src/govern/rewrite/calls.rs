@@ -265,6 +265,9 @@ impl Walker<'_> {
             Some(ObjectNamePart::Identifier(name)) => super::grouping::is_aggregate(&ident(name)),
             Some(ObjectNamePart::Function(_)) | None => false,
         };
+        let aggregates_here = aggregates && over.is_none();
+        let outer = self.in_aggregate;
+        self.in_aggregate |= aggregates_here;
         match args {
             FunctionArguments::None => {}
             FunctionArguments::Subquery(_) => return Err(foreign("a subquery as the arguments of a function")),
@@ -277,9 +280,10 @@ impl Walker<'_> {
         if let Some(condition) = filter {
             self.expr(condition)?;
         }
+        self.in_aggregate = outer;
         match over {
             None if aggregates => {
-                // What an aggregate reads needs no place in GROUP BY.
+                // What an aggregate reads needs no place in GROUP BY, unless it is an outer query's.
                 self.forget_own(before);
                 Ok(())
             }

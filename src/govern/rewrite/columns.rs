@@ -21,14 +21,20 @@ impl Walker<'_> {
                     *expr = answer;
                     return Ok(());
                 }
+                let before = self.log.len();
                 let parts = self.column_parts(vec![name.clone()])?;
                 if let Some(rewritten) = parts.into_iter().next() {
                     *name = rewritten;
                 }
+                let read = self.log.get(before..).unwrap_or_default().to_vec();
+                self.lift(expr, &read);
                 Ok(())
             }
             Expr::CompoundIdentifier(parts) => {
+                let before = self.log.len();
                 *parts = self.column_parts(std::mem::take(parts))?;
+                let read = self.log.get(before..).unwrap_or_default().to_vec();
+                self.lift(expr, &read);
                 Ok(())
             }
             _ => Err(foreign("this expression")),
@@ -50,6 +56,8 @@ impl Walker<'_> {
                 }
                 let origins: Vec<_> = entry.columns.origins(&name).collect();
                 let written = self.qualifier_as_written(entry, qualifier);
+                let touched: Vec<_> = entry.columns.list.iter().filter(|column| column.name == name).cloned().collect();
+                touched.iter().for_each(|column| self.touched.column(column));
                 self.read(origins);
                 Ok(vec![written, column.clone()])
             }
@@ -62,10 +70,15 @@ impl Walker<'_> {
         let exact_name = ident(name);
         match self.scopes.column(&exact_name) {
             ColumnLookup::Found(origins) => {
+                match self.scopes.only_column(&exact_name).cloned() {
+                    Some(column) => self.touched.column(&column),
+                    None => self.touched.anything(),
+                }
                 self.read(origins);
                 return Ok(name.clone());
             }
             ColumnLookup::Perhaps(origins) => {
+                self.touched.anything();
                 self.read(origins);
                 // It may also be the relation of that name, of which every column then counts.
                 if let Ok(Some(entry)) = self.scopes.relation(&exact_name) {
@@ -158,6 +171,7 @@ impl Walker<'_> {
     }
 
     pub(super) fn read_all(&mut self, columns: &Columns) {
+        columns.list.iter().for_each(|column| self.touched.column(column));
         self.read(columns.list.iter().flat_map(|column| column.origins.iter().copied()));
     }
 

@@ -84,7 +84,7 @@ impl Walker<'_> {
                 let before = self.scopes.current().entries.len();
                 let of_right = before + left.len();
                 self.scopes.current().entries.extend(left.drain(..).chain(right.drain(..)));
-                self.expr(condition)?;
+                self.condition(condition)?;
                 right = self.scopes.current().entries.split_off(of_right);
                 left = self.scopes.current().entries.split_off(before);
                 Vec::new()
@@ -99,7 +99,7 @@ impl Walker<'_> {
             JoinConstraint::None => Vec::new(),
         };
         let alias = alias_of_using(constraint)?;
-        let own = join_columns(&merged, of_left, of_right);
+        let own = self.join_columns(&merged, operator, of_left, of_right);
         let mut entries: Vec<Entry> = left.into_iter().chain(right).filter(|entry| entry.name.is_some()).collect();
         for entry in &mut entries {
             entry.columns_visible = false;
@@ -114,6 +114,48 @@ impl Walker<'_> {
         }
         entries.push(Entry::join(own));
         Ok(entries)
+    }
+
+    /// The columns of a join: merged ones first, then the rest of both sides.
+    fn join_columns(&mut self, merged: &[String], operator: &JoinOperator, left: Columns, right: Columns) -> Columns {
+        let complete = left.complete && right.complete;
+        let mut list: Vec<Column> =
+            merged.iter().map(|name| self.merged_column(name, operator, &left, &right)).collect();
+        list.extend(left.list.into_iter().chain(right.list).filter(|column| !merged.contains(&column.name)));
+        Columns { list, complete }
+    }
+
+    /// A column of USING or NATURAL, which says that those of both sides are equal.
+    fn merged_column(&mut self, name: &str, operator: &JoinOperator, left: &Columns, right: &Columns) -> Column {
+        let of_side = |side: &Columns| {
+            let mut named = side.list.iter().filter(|column| column.name == name);
+            match (named.next(), named.next()) {
+                (Some(column), None) if side.complete => column.clone(),
+                _ => Column::computed(name),
+            }
+        };
+        let (of_left, of_right) = (of_side(left), of_side(right));
+        self.merged_condition(&of_left, &of_right);
+        // Where the types differ it is one of them cast to the other's.
+        let side = match operator {
+            JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::Left(_) | JoinOperator::LeftOuter(_) => {
+                of_left.shows
+            }
+            JoinOperator::Right(_) | JoinOperator::RightOuter(_) => of_right.shows,
+            // That of a full join is made of both.
+            _ => None,
+        };
+        let shows = side.filter(|_| self.same_type(&of_left, &of_right));
+        let origins = left.origins(name).chain(right.origins(name)).collect();
+        Column { name: name.to_owned(), origins, shows }
+    }
+
+    fn same_type(&self, left: &Column, right: &Column) -> bool {
+        let oid = |column: &Column| {
+            let origin = column.shows?;
+            Some(self.needs.referenced(origin.reference)?.view.columns.get(origin.column)?.type_oid)
+        };
+        oid(left).is_some() && oid(left) == oid(right)
     }
 
     /// The names of USING, of which both sides are read.
@@ -318,16 +360,6 @@ fn shown(entries: &[Entry]) -> Columns {
         columns.list.extend(entry.columns.list.iter().cloned());
     }
     columns
-}
-
-/// The columns of a join: merged ones first, then the rest of both sides.
-fn join_columns(merged: &[String], left: Columns, right: Columns) -> Columns {
-    let complete = left.complete && right.complete;
-    let one =
-        |name: &String| Column { name: name.clone(), origins: left.origins(name).chain(right.origins(name)).collect() };
-    let mut list: Vec<Column> = merged.iter().map(one).collect();
-    list.extend(left.list.into_iter().chain(right.list).filter(|column| !merged.contains(&column.name)));
-    Columns { list, complete }
 }
 
 /// Postgres takes two relations of one name only where both are tables of different schemas without an alias.

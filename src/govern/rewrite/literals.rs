@@ -41,7 +41,14 @@ impl Walker<'_> {
         self.operator(None, text)
     }
 
-    pub(super) fn binary_operator(&self, operator: &BinaryOperator) -> Walked {
+    pub(super) fn binary_operator(&mut self, operator: &BinaryOperator) -> Walked {
+        if matches!(
+            operator,
+            BinaryOperator::LtDashGt | BinaryOperator::Custom(_) | BinaryOperator::PGCustomBinaryOperator(_)
+        ) {
+            // ORDER BY a distance may be evaluated inside of an index, before any condition.
+            self.fences.keep_all("an index may evaluate an operator of distance on every row");
+        }
         let text = match operator {
             BinaryOperator::And | BinaryOperator::Or | BinaryOperator::Overlaps => return Ok(()),
             BinaryOperator::PGCustomBinaryOperator(parts) => {
