@@ -105,7 +105,7 @@ fn tokens(text: &str) -> Vec<&str> {
     while let Some(first) = rest.chars().next() {
         let word = |c: char| c.is_alphanumeric() || c == '_';
         let end = if word(first) { rest.find(|c| !word(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
-        let (token, tail) = rest.split_at(end);
+        let (token, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
         all.push(token);
         rest = tail;
     }

@@ -3,7 +3,7 @@
 use crate::govern::permit::Denial;
 use crate::sql::ast::{
     AccessExpr, Array, BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, ExtractSyntax, Ident,
-    Interval, ObjectName, Spanned, Subscript, TypedString, Value,
+    Interval, ObjectName, ObjectNamePart, Spanned, Subscript, TypedString, Value,
 };
 use crate::sql::resolve::{ColumnLookup, Columns};
 use crate::sql::{forms, with_deep_stack};
@@ -288,9 +288,13 @@ impl Walker<'_> {
         }
         match inner {
             Expr::Identifier(table) if self.scopes.column(&crate::sql::ident(table)) == ColumnLookup::Missing => {
+                // It stays in parentheses: of a function's scalar result Postgres refuses it.
                 let mut name = ObjectName::from(vec![table.clone()]);
                 let columns = self.whole_relation(&mut name)?;
-                Ok(Some((columns, Some(name))))
+                if let [ObjectNamePart::Identifier(written)] = name.0.as_slice() {
+                    *table = written.clone();
+                }
+                Ok(Some((columns, None)))
             }
             Expr::QualifiedWildcard(name, _) => {
                 // `(t.*).*`

@@ -1,6 +1,6 @@
 //! Scalar expressions by type.
 
-use super::{Grammar, Query};
+use super::{Grammar, Query, Rel};
 use crate::schema::Ty;
 
 /// Types of which most values can be made.
@@ -359,8 +359,13 @@ impl Grammar<'_> {
     /// A relation's name that stands for its whole row.
     pub(super) fn whole_row(&mut self) -> Option<String> {
         let level = self.levels.last().filter(|level| level.grouped.is_none())?;
-        let names: Vec<String> =
-            level.rels.iter().map(|r| &r.names[0]).filter(|name| !name.contains('.')).cloned().collect();
+        // Over a table the names of its alias's list are not those of its row's fields; over a derived table they are.
+        let renamed = |rel: &&Rel| {
+            let bare = rel.names[0].trim_matches('"').replace([' ', 'R'], "");
+            bare.starts_with('r') && rel.columns.iter().any(|column| column.0 == format!("{bare}_0"))
+        };
+        let own = level.rels.iter().filter(|rel| !renamed(rel)).map(|rel| &rel.names[0]);
+        let names: Vec<String> = own.filter(|name| !name.contains('.')).cloned().collect();
         if names.is_empty() { None } else { Some(names[self.below(names.len())].clone()) }
     }
 
