@@ -214,6 +214,14 @@ SELECT ts_rank(to_tsvector('english'::regconfig, l.email || ' ' || coalesce(l.co
 SELECT lead_id, min(email) OVER (ORDER BY lead_id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW), count(*) OVER w FROM marketing.leads WINDOW w AS (ORDER BY company GROUPS 1 PRECEDING EXCLUDE TIES) ORDER BY lead_id LIMIT 9;
 SELECT j.order_id, j.*, o.card_number, i.billed_to FROM finance.orders o JOIN finance.invoices i USING (order_id, region) AS j ORDER BY 1 LIMIT 9;
 WITH RECURSIVE t AS (SELECT campaign_id, 1 AS n FROM (SELECT campaign_id FROM marketing.campaigns ORDER BY 1 LIMIT 2) c UNION ALL SELECT campaign_id, n + 1 FROM t WHERE n < 3) SEARCH DEPTH FIRST BY campaign_id SET o CYCLE campaign_id SET seen USING p SELECT campaign_id, n, seen FROM t ORDER BY o, n, campaign_id;
+-- Without a fence, and by a primary key.
+SELECT order_id, total FROM finance.orders WHERE order_id IN (2, 7, 12, 13) AND customer_id > 0 ORDER BY 1;
+SELECT count(*) FROM finance.orders WHERE placed_at >= '2000-01-01' AND placed_at < now();
+SELECT o.order_id, s.carrier FROM finance.orders o JOIN ops.shipments s USING (order_id) WHERE o.order_id BETWEEN 1 AND 200 ORDER BY 1, 2;
+SELECT o.order_id, o.status, o.total, count(s.shipment_id) FROM finance.orders o LEFT JOIN ops.shipments s ON s.order_id = o.order_id WHERE o.order_id < 60 GROUP BY o.order_id ORDER BY o.order_id;
+SELECT c.campaign_id, c.name, (SELECT count(*) FROM marketing.ad_spend a WHERE a.campaign_id = c.campaign_id AND a.network <> c.channel) FROM marketing.campaigns c GROUP BY c.campaign_id ORDER BY 1 LIMIT 5;
+SELECT c.campaign_id, c.name, c.channel, count(*) FROM marketing.campaigns c GROUP BY GROUPING SETS ((c.campaign_id, c.name), (c.campaign_id, c.channel)) ORDER BY 1, 2, 3 LIMIT 20;
+SELECT c.campaign_id, c.name, c.channel, count(*) FROM marketing.campaigns c GROUP BY c.campaign_id, ROLLUP (c.channel) ORDER BY 1, 3 LIMIT 20;
 -- manager
 SELECT * FROM finance.refunds ORDER BY refund_id LIMIT 10;
 SELECT reason, count(*), sum(amount) FROM finance.refunds GROUP BY reason ORDER BY 1 NULLS FIRST;
