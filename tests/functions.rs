@@ -1,6 +1,13 @@
 //! The classification of functions, and the lists of operators and settings, against a real PostgreSQL 15.
 
-#![allow(clippy::allow_attributes, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 #[path = "common/postgres.rs"]
 mod postgres;

@@ -22,6 +22,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use pgveil::govern::decide::{Decision, Plan, SearchPath};
+use pgveil::govern::fence::Fence;
 use pgveil::govern::permit::{Denial, Permit, PermitKind};
 use pgveil::govern::snapshot::Snapshot;
 use pgveil::sql::statement::Parsed;
@@ -153,6 +154,13 @@ fn permitted(name: &str, permit: &Permit) -> String {
     for (title, list) in [("products", &products), ("masked", &permit.masked), ("unmasked", &permit.unmasked)] {
         if !list.is_empty() {
             write!(out, "\n{title}: {}", list.join(", ")).unwrap();
+        }
+    }
+    for product in &permit.products {
+        match &product.fence {
+            Fence::None => {}
+            Fence::LeftOut => write!(out, "\nfence: {} without", product.id).unwrap(),
+            Fence::Stands(reason) => write!(out, "\nfence: {} stands, {reason}", product.id).unwrap(),
         }
     }
     if let Some(shape) = &permit.explain {

@@ -1,7 +1,14 @@
 //! Masks on a real PostgreSQL 15: each suitable pair of mask and type keeps type, typmod and collation, gives the right
 //! values, and gives the same values under every setting that a client may change.
 
-#![allow(clippy::allow_attributes, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 #[path = "common/postgres.rs"]
 mod postgres;
@@ -96,6 +103,7 @@ fn read_facts(server: &TestPostgres) -> RelationFacts {
         barrier: true,
         parents: Vec::new(),
         has_children: false,
+        tableoid: false,
     }
 }
 
@@ -143,6 +151,7 @@ fn masked(facts: &RelationFacts, columns: &[(&str, Option<Mask>)]) -> Result<Str
                 pii: Pii::Yes,
                 nullable: true,
                 mask: mask.clone(),
+                equality: false,
             })
             .collect(),
         checks: Vec::new(),

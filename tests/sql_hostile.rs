@@ -24,7 +24,7 @@ fn whole_way(text: &str) -> Result<Vec<Parsed>, SqlError> {
         match guard::check(one) {
             // What Postgres would not take, or what was not read whole, goes no further.
             Err(_) => continue,
-            Ok(()) => {
+            Ok(_) => {
                 sql::prove(&one.statement, &print).unwrap_or_else(|error| panic!("{text}\n{print}\n{error}"));
                 let _ = guard::summary(&print);
                 let _ = sql::fingerprint(&one.statement);

@@ -51,6 +51,7 @@ impl Probe for Health {
             };
             warnings.push(format!("the configuration files have {errors}; what was good before serves"));
         }
+        warnings.extend(snapshot.unavailable().map(|(_, error)| error.message.clone()));
         Readiness {
             ready: reasons.is_empty(),
             reasons,

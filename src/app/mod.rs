@@ -182,6 +182,7 @@ fn share(first: First, audit: Audit, shutdown: watch::Receiver<Shutdown>) -> Res
         audit,
         queues: Queues::default(),
         versions: dashmap::DashMap::default(),
+        doubts: tokio::sync::Notify::new(),
         max_message: begun.sources.server.server.max_message,
         shutdown,
     };

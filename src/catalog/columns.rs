@@ -87,7 +87,9 @@ impl<'d> Reader<'d, '_> {
         let written_mask = table.take("mask");
         let mask_place = written_mask.as_ref().map(|v| v.place().clone());
         let mask = written_mask.and_then(|v| self.mask(v));
-        self.later(&mut table, "predicates", "predicates on a column");
+        let predicates = table.take("predicates");
+        let predicates_place = predicates.as_ref().map(|v| v.place().clone());
+        let equality = predicates.and_then(|v| v.choice(&[("equality", ())])).is_some();
         table.finish();
 
         let name = name?;
@@ -104,7 +106,13 @@ impl<'d> Reader<'d, '_> {
         if let (Some(mask), Some(place)) = (&mask, &mask_place) {
             suits(mask, contract_type, place);
         }
-        Some(Column { name: name.value, contract_type, description, pii, nullable, mask })
+        if let Some(place) = predicates_place.filter(|_| mask != Some(Mask::Hash)) {
+            place.error_with_hint(
+                "predicates needs mask = \"hash\": only hashes of equal values are equal and tell nothing else",
+                "write mask = \"hash\" beside it, or leave predicates out",
+            );
+        }
+        Some(Column { name: name.value, contract_type, description, pii, nullable, mask, equality })
     }
 
     fn check_name(&self, name: &Text<'d>) {

@@ -116,6 +116,8 @@ pub struct Column {
     pub nullable: bool,
     /// The mask that the file names; `None`: the default for `pii`, or no mask.
     pub mask: Option<Mask>,
+    /// `predicates = "equality"`: texts that are compared with the hash are hashed too.
+    pub equality: bool,
 }
 
 /// Whom a row filter binds.

@@ -3,6 +3,7 @@
 
 mod account;
 mod contract;
+mod leak_proof;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -150,6 +151,8 @@ async fn check_one(
     let (findings, grants) =
         account.check(catalog).await.map_err(|error| facts::FactsError::from(error).to_string())?;
     check.findings.extend(findings);
+    let leaky = leak_proof::check(warehouse, &client).await;
+    check.findings.extend(leaky.map_err(|error| facts::FactsError::from(error).to_string())?);
     if !grants.is_empty() {
         check.grants.insert(warehouse.clone(), grants);
     }

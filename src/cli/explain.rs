@@ -12,7 +12,8 @@ use serde::Serialize;
 use crate::catalog::Product;
 use crate::error::ClientError;
 use crate::govern::decide::{DecideInput, Decision, Plan, SearchPath, SessionValues, decide};
-use crate::govern::permit::{Denial, Permit};
+use crate::govern::fence::Fence;
+use crate::govern::permit::{Denial, Permit, ProductUse};
 use crate::govern::settings;
 use crate::govern::snapshot::Snapshot;
 use crate::govern::subject::Subject;
@@ -113,6 +114,9 @@ struct ExplainedProduct {
     #[serde(skip_serializing_if = "Option::is_none")]
     filter: Option<String>,
     fenced: bool,
+    /// Why the fence stands, or is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fence: Option<String>,
     /// Whether the warehouse's facts of it are stored.
     facts: bool,
 }
@@ -206,26 +210,38 @@ impl<'a> Question<'a> {
         Explained {
             reasons,
             forwarded: Some(permit.sql.to_string()),
-            products: permit.products.iter().filter_map(|used| self.product(&used.id)).collect(),
+            products: permit.products.iter().filter_map(|used| self.used(used)).collect(),
             limits,
             notices: permit.notices.iter().map(|(_, notice)| notice.message.clone()).collect(),
             ..allowed(text)
         }
     }
 
+    /// A product as the permit reads it.
+    fn used(&self, used: &ProductUse) -> Option<ExplainedProduct> {
+        let product = self.product(&used.id)?;
+        let (fenced, fence) = match &used.fence {
+            Fence::None => (false, None),
+            Fence::LeftOut => (false, Some("left out: no condition can tell of a hidden row".to_owned())),
+            Fence::Stands(reason) => (true, Some(format!("OFFSET 0: {reason}"))),
+        };
+        Some(ExplainedProduct { fenced, fence, ..product })
+    }
+
     fn product(&self, id: &crate::names::ProductId) -> Option<ExplainedProduct> {
         let product: &Arc<Product> = self.snapshot.parts.catalog.get(id)?;
         let view = self.snapshot.view(&self.subject, product).ok();
-        let masks = view
-            .iter()
-            .flat_map(|view| &view.columns)
-            .filter_map(|column| Some(format!("{}: {}", column.name, column.mask?)));
+        let masks = view.iter().flat_map(|view| &view.columns).filter_map(|column| {
+            let equality = if column.lookup.is_some() { " (texts compared with it are hashed)" } else { "" };
+            Some(format!("{}: {}{equality}", column.name, column.mask?))
+        });
         Some(ExplainedProduct {
             id: id.to_string(),
             roles: self.snapshot.granting_roles(&self.subject, product).iter().map(ToString::to_string).collect(),
             masks: masks.collect(),
             filter: view.as_ref().and_then(|view| view.filter.clone()),
             fenced: view.as_ref().is_some_and(|view| view.fenced),
+            fence: None,
             facts: self.snapshot.parts.facts.get(&product.warehouse, &product.relation).is_some(),
         })
     }
@@ -277,8 +293,8 @@ fn print_statement(explained: &Explained, subject: &Subject, out: &mut dyn Write
         if let Some(filter) = &product.filter {
             writeln!(out, "  filter   {filter}")?;
         }
-        if product.fenced {
-            writeln!(out, "  fence    OFFSET 0: nothing of the statement is evaluated on hidden rows")?;
+        if let Some(fence) = &product.fence {
+            writeln!(out, "  fence    {fence}")?;
         }
         if !product.facts {
             writeln!(out, "  facts    none are stored: start the server once")?;

@@ -142,7 +142,16 @@ fn mistakes_in_the_server() {
             "[contracts]\nwebhook = \"example.com\"",
             "2:11 webhook is not a URL | write an https:// URL, or leave it out",
         ),
-        ("a = ", "1:5 this is not valid TOML: string values must be quoted, expected literal string"),
+        (
+            "a = ",
+            "1:5 this is not valid TOML: string values must be quoted, expected literal string | texts, durations, addresses \
+             and patterns stand in quotes: key = \"value\"",
+        ),
+        (
+            "[server]\nlisten = 127.0.0.1:6432",
+            "2:15 this is not valid TOML: invalid float, expected nothing | texts, durations, addresses and patterns stand in \
+             quotes: key = \"value\"",
+        ),
     ] {
         let findings = server(&format!("{text}\n{WAREHOUSE}"), &nothing()).expect_err(text);
         let told = told(&findings);

@@ -103,5 +103,12 @@ impl Walk {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::whole_file(path, format!("cannot be read: {error}"))
+    let finding = Diagnostic::whole_file(path, format!("cannot be read: {error}"));
+    match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            finding.with_hint("[catalog] path of pgveil.toml says where the product files lie")
+        }
+        std::io::ErrorKind::PermissionDenied => finding.with_hint("let the user that pgveil runs as read it"),
+        _ => finding,
+    }
 }

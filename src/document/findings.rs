@@ -52,10 +52,28 @@ impl Finding {
 pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Finding {
     let span = error.span().unwrap_or(0..0);
     let message = format!("this is not valid TOML: {}", error.message());
-    let hint = (error.message() == "duplicate key").then(|| {
+    let told = error.message();
+    let hint = if told == "duplicate key" {
         let key = text.get(span.clone()).unwrap_or_default();
-        format!("\"{key}\" stands twice in one table; remove one of them")
-    });
+        Some(format!("\"{key}\" stands twice in one table; remove one of them"))
+    } else if told.starts_with("invalid basic string") || told.starts_with("invalid literal string") {
+        Some("a text ends, on its line, with the quote that it began with; inside of \"…\" a quote is \\\" and a backslash \\\\".to_owned())
+    } else if [
+        "missing opening quote",
+        "string values must be quoted",
+        "invalid float",
+        "invalid integer",
+        "invalid datetime",
+    ]
+    .iter()
+    .any(|start| told.starts_with(start))
+    {
+        Some("texts, durations, addresses and patterns stand in quotes: key = \"value\"".to_owned())
+    } else if told.contains("array") {
+        Some("a list is [\"a\", \"b\"], with a comma between its members".to_owned())
+    } else {
+        None
+    };
     Finding { class: Class::Syntax, ..Finding::error(span, message).with_hint(hint) }
 }
 

@@ -53,6 +53,8 @@ pub struct SurroundingsId(u64);
 pub struct Decided {
     /// The statement's own part of the client's text.
     pub text: Arc<str>,
+    /// How many characters of the client's text precede it, for error positions.
+    pub offset: usize,
     /// Of what has no permit, which has one of its own.
     fingerprint: Option<Arc<str>>,
     /// Whether the first message of its answer is the header of a COPY.
@@ -69,12 +71,12 @@ impl Decided {
             None => Some(Arc::from(crate::sql::fingerprint(&parsed.statement))),
         };
         let copy_header = matches!(&parsed.statement, Statement::CopyOut(copy) if copy.options.header);
-        Self { text: Arc::from(parsed.text.as_str()), fingerprint, copy_header, decision }
+        Self { text: Arc::from(parsed.text.as_str()), offset: parsed.offset, fingerprint, copy_header, decision }
     }
 
     /// A query that is allowed.
-    pub(in crate::govern) fn of_permit(text: Arc<str>, permit: Arc<Permit>) -> Self {
-        Self { text, fingerprint: None, copy_header: false, decision: Decision::Allow(Plan::Upstream(permit)) }
+    pub(in crate::govern) fn of_permit(text: Arc<str>, offset: usize, permit: Arc<Permit>) -> Self {
+        Self { text, offset, fingerprint: None, copy_header: false, decision: Decision::Allow(Plan::Upstream(permit)) }
     }
 
     /// Equal for statements that differ in literals alone.

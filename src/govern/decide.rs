@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use crate::error::sqlstate;
 use crate::names::WarehouseName;
 use crate::sql::statement::{Declare, Explain, ExplainFormat, Parsed, SessionStatement, Statement};
-use crate::sql::{render_expr, render_type, with_deep_stack};
+use crate::sql::{Origin, origin, render_expr, render_type, with_deep_stack};
 
 use super::permit::{Denial, Permit, PermitKind};
 use super::prepare::Draft;
@@ -118,6 +118,20 @@ pub fn decide(input: &DecideInput<'_>) -> Decision {
         Ok(plan) => Decision::Allow(plan),
         Err(denial) => Decision::Deny(*denial),
     })
+}
+
+/// Where in the client's text stands what the SQL that was sent has at `position`: for errors of the warehouse. The statement
+/// is decided once more, because trees are not kept; if that gives another SQL by now, there is no answer.
+pub fn origin_of(input: &DecideInput<'_>, sent: &str, position: usize) -> Option<Origin> {
+    let (query, kind) = match &input.parsed.statement {
+        Statement::Query(query) => (query, PermitKind::Query),
+        Statement::Prepare { query, .. } => (query, PermitKind::Prepare),
+        Statement::Explain(explain) => (&explain.query, PermitKind::Explain),
+        Statement::CopyOut(copy) => (&copy.query, PermitKind::Copy),
+        Statement::Declare(declare) => (&declare.query, PermitKind::Declare),
+        Statement::Empty | Statement::Execute { .. } | Statement::Session(_) | Statement::Refused(_) => return None,
+    };
+    with_deep_stack(|| origin(&Draft::new(input, query).ok()?.bounded(kind), sent, position, &input.parsed.text))
 }
 
 fn plan(input: &DecideInput<'_>) -> Walked<Plan> {

@@ -92,6 +92,9 @@ pub struct RelationFacts {
     pub parents: Vec<RelationName>,
     /// These inherit from it or are its partitions.
     pub has_children: bool,
+    /// Whether its column `tableoid` may be read, which every relation has but a view.
+    #[serde(default)]
+    pub tableoid: bool,
 }
 
 impl RelationFacts {

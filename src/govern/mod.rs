@@ -7,6 +7,7 @@ pub mod decide;
 pub mod explain;
 mod expression;
 pub mod facts;
+pub mod fence;
 pub mod filters;
 mod fold;
 pub mod functions;

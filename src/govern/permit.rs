@@ -8,6 +8,8 @@ use crate::config::OnMaxRows;
 use crate::error::{ClientError, Notice};
 use crate::names::ProductId;
 
+use super::fence::Fence;
+
 /// What kind of statement a permit carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PermitKind {
@@ -47,6 +49,8 @@ pub struct ProductUse {
     pub id: ProductId,
     /// Masked, filtered or fenced: the upstream's error texts are not trusted, costs are not shown.
     pub guarded: bool,
+    /// What became of its fence.
+    pub fence: Fence,
 }
 
 /// The content of a [`Permit`].

@@ -8,7 +8,7 @@ use crate::error::{ErrorKind, sqlstate};
 use crate::sql::ast::{Query, SetExpr};
 use crate::sql::guard::{self, GuardError};
 use crate::sql::statement::{Explain, Statement};
-use crate::sql::{fingerprint, prove, redact, render, render_query};
+use crate::sql::{Proven, fingerprint, fingerprint_of_text, prove, render};
 
 use super::decide::DecideInput;
 use super::functions::{self, FunctionRule};
@@ -22,18 +22,17 @@ pub(super) struct Draft<'a> {
     input: &'a DecideInput<'a>,
     query: Box<Query>,
     needs: Requirements,
+    /// The print of the query before it was rewritten.
+    print: Option<String>,
     shape: Option<ExplainShape>,
 }
 
 impl<'a> Draft<'a> {
     /// Checks and rewrites a query, and asks the second parser whether the client's text is the query that was checked.
     pub(super) fn new(input: &'a DecideInput<'a>, unchanged: &Query) -> Walked<Self> {
-        let mut query = Box::new(unchanged.clone());
-        let needs = rewrite_query(input, &mut query)?;
-        if let Some(own) = own_text(input) {
-            guard::agrees(own, &render_query(unchanged)).map_err(|error| disagreement(&error))?;
-        }
-        Ok(Self { input, query, needs, shape: None })
+        let (query, needs) = rewrite_query(input, unchanged)?;
+        let print = guard::check(input.parsed).map_err(|error| disagreement(&error, input))?;
+        Ok(Self { input, query, needs, print, shape: None })
     }
 
     /// How the answer to EXPLAIN may be shown.
@@ -60,7 +59,7 @@ impl<'a> Draft<'a> {
         let row_cap = self.row_cap(kind, &limits);
         let statement = whole(self.query);
         let sql = render(&statement);
-        proven(&statement, &sql, &self.needs, input).map_err(|mut denied| {
+        let Proven { redacted } = proven(&statement, &sql, &self.needs, input).map_err(|mut denied| {
             denied.products = self.needs.ids();
             denied
         })?;
@@ -78,14 +77,25 @@ impl<'a> Draft<'a> {
             masked,
             unmasked,
             notices: notices.collect(),
-            fingerprint: fingerprint(&input.parsed.statement),
-            redacted_sql: Arc::from(redact(&sql)),
+            fingerprint: match (&input.parsed.statement, &self.print) {
+                (Statement::Query(_), Some(print)) => fingerprint_of_text(print),
+                (statement, _) => fingerprint(statement),
+            },
+            redacted_sql: Arc::from(redacted),
             explain: self.shape,
             generation: input.snapshot.generation(),
             cacheable: !self.needs.session_values,
             blind: !self.needs.literal_values,
         };
         Ok(Arc::new(Permit::seal(PermitBody { sql: Arc::from(sql), terms: Arc::new(terms) })))
+    }
+
+    /// The query with its bounds, as it is printed.
+    pub(super) fn bounded(mut self, kind: PermitKind) -> Box<Query> {
+        let products = self.needs.products.iter().map(|need| &*need.product);
+        let limits = self.input.snapshot.statement_limits(self.input.subject, products);
+        self.row_cap(kind, &limits);
+        self.query
     }
 
     /// Puts the cap into the query.
@@ -111,20 +121,10 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The client's text of the query, which the second parser is asked about; `COPY t` has none.
-fn own_text<'a>(input: &'a DecideInput<'_>) -> Option<&'a str> {
-    let parsed = input.parsed;
-    match (&parsed.query_text, &parsed.statement) {
-        (Some(range), _) => parsed.text.get(range.clone()),
-        (None, Statement::Query(_)) => Some(&parsed.text),
-        (None, _) => None,
-    }
-}
-
 /// The print must be the tree, be one statement to Postgres' grammar, and read and call only what was decided.
-fn proven(statement: &Statement, sql: &str, needs: &Requirements, input: &DecideInput<'_>) -> Walked {
-    prove(statement, sql).map_err(|_| parsers_disagree())?;
-    let Some(summary) = guard::summary(sql).map_err(|_| parsers_disagree())? else { return Ok(()) };
+fn proven(statement: &Statement, sql: &str, needs: &Requirements, input: &DecideInput<'_>) -> Walked<Proven> {
+    let proven = prove(statement, sql).map_err(|_| parsers_disagree())?;
+    let Some(summary) = guard::summary(sql).map_err(|_| parsers_disagree())? else { return Ok(proven) };
     let relations: BTreeSet<(&str, &str)> = needs
         .products
         .iter()
@@ -140,7 +140,7 @@ fn proven(statement: &Statement, sql: &str, needs: &Requirements, input: &Decide
         && summary.relations.iter().all(relation_known)
         && summary.functions.iter().all(function_known)
     {
-        Ok(())
+        Ok(proven)
     } else {
         Err(parsers_disagree())
     }
@@ -173,11 +173,14 @@ fn is_grammar((schema, name): &(Option<String>, String), input: &DecideInput<'_>
 }
 
 /// What the second parser says against the client's text.
-fn disagreement(error: &GuardError) -> Box<Denial> {
+fn disagreement(error: &GuardError, input: &DecideInput<'_>) -> Box<Denial> {
     match error {
         GuardError::Client(message) => {
-            let mut denied = denial(sqlstate::SYNTAX_ERROR, "syntax", message.clone());
+            let message = message.strip_prefix("Invalid statement: ").unwrap_or(message);
+            let mut denied = denial(sqlstate::SYNTAX_ERROR, "syntax", message);
             denied.error.kind = ErrorKind::Client;
+            denied.error.position =
+                guard::told_place(&input.parsed.text, message, 1).map(|place| place + input.parsed.offset);
             denied
         }
         GuardError::TooDeep => {

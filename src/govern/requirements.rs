@@ -8,6 +8,7 @@ use crate::names::ProductId;
 use crate::sql::resolve::Origin;
 
 use super::access::Granted;
+use super::fence::Fence;
 use super::permit::ProductUse;
 use super::view::ProductView;
 
@@ -20,6 +21,8 @@ pub struct ProductNeed {
     pub granted: Granted,
     /// What the subject sees of it.
     pub view: Arc<ProductView>,
+    /// What became of its fence.
+    pub fence: Fence,
 }
 
 /// A place of the statement where a product stands.
@@ -63,6 +66,22 @@ impl Requirements {
     pub fn referenced(&self, reference: usize) -> Option<&ProductNeed> {
         self.products.get(self.references.get(reference)?.place)
     }
+    /// How many references to products there are; each is numbered.
+    pub fn references(&self) -> usize {
+        self.references.len()
+    }
+    /// Notes what becomes of the fences. `stands` says for a reference why its fence does; `None`: it is left out. A product
+    /// that is fenced somewhere counts as fenced.
+    pub fn judge_fences(&mut self, stands: impl Fn(usize) -> Option<String>) {
+        for (reference, at) in self.references.iter().enumerate() {
+            let Some(need) = self.products.get_mut(at.place).filter(|need| need.view.fenced) else { continue };
+            match (&need.fence, stands(reference)) {
+                (Fence::Stands(_), _) => {}
+                (Fence::None | Fence::LeftOut, Some(reason)) => need.fence = Fence::Stands(reason),
+                (Fence::None | Fence::LeftOut, None) => need.fence = Fence::LeftOut,
+            }
+        }
+    }
     /// Notes that a column is read.
     pub fn read(&mut self, origin: Origin) {
         if let Some(reference) = self.references.get_mut(origin.reference) {
@@ -88,7 +107,11 @@ impl Requirements {
     }
     /// For the permit: each product once, in the order of ids.
     pub fn uses(&self) -> Vec<ProductUse> {
-        let use_of = |need: &ProductNeed| ProductUse { id: need.product.id.clone(), guarded: need.view.guarded };
+        let use_of = |need: &ProductNeed| ProductUse {
+            id: need.product.id.clone(),
+            guarded: need.view.guarded,
+            fence: need.fence.clone(),
+        };
         let mut uses: Vec<_> = self.products.iter().map(use_of).collect();
         uses.sort_by(|a, b| a.id.cmp(&b.id));
         uses

@@ -218,9 +218,10 @@ impl Template {
     pub fn decided(&self, text: &str, shape: &Shape<'_>) -> Option<DecidedText> {
         let (before, after) = self.around;
         let own = Arc::from(text.get(before..text.len().checked_sub(after)?)?);
+        let offset = text.get(..before)?.chars().count();
         let sql = Arc::from(self.fill(&shape.literals)?);
         let permit = Arc::new(Permit::seal(PermitBody { sql, terms: Arc::clone(&self.permit.terms) }));
-        Some(Arc::new([Decided::of_permit(own, permit)]))
+        Some(Arc::new([Decided::of_permit(own, offset, permit)]))
     }
 
     /// About how many bytes it takes.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Catalog, withhold};
 use crate::config::Policy;
-use crate::error::Diagnostics;
+use crate::error::{ClientError, Diagnostics};
 use crate::names::{ProductId, WarehouseName};
 
 use super::cache::DecisionCache;
@@ -117,6 +117,13 @@ impl Snapshot {
     /// Decisions of this generation.
     pub fn decisions(&self) -> &DecisionCache {
         &self.decisions
+    }
+    /// Products that cannot be served as their relations are, and why.
+    pub fn unavailable(&self) -> impl Iterator<Item = (&ProductId, &ClientError)> {
+        self.compiled.iter().filter_map(|(id, compiled)| match compiled {
+            Compiled::Ready(_) => None,
+            Compiled::Unavailable(error) => Some((id, error)),
+        })
     }
     pub(in crate::govern) fn compiled(&self, id: &ProductId) -> Option<&Compiled> {
         self.compiled.get(id)

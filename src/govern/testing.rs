@@ -27,6 +27,7 @@ pub fn product(id: &str) -> Product {
         pii: if pii { Pii::Yes } else { Pii::No },
         nullable: true,
         mask: None,
+        equality: false,
     };
     let id = ProductId::parse(id).unwrap();
     Product {
@@ -112,6 +113,7 @@ pub fn facts() -> RelationFacts {
         barrier: true,
         parents: Vec::new(),
         has_children: false,
+        tableoid: false,
     }
 }
 

@@ -107,6 +107,11 @@ fn qualify_among(data_type: &DataType, exposed: &[&ExposedType]) -> Result<DataT
     }
 }
 
+/// Whether this is `typname` of an allowed type of `pg_catalog`.
+pub fn is_known(name: &str) -> bool {
+    ALLOWED.iter().any(|(allowed, _, _)| *allowed == name)
+}
+
 /// Whether a client may declare a parameter of this type; 0 leaves it open.
 pub fn check_oid(oid: u32, snapshot: &Snapshot, warehouse: &WarehouseName) -> Result<(), Refusal> {
     let known = oid == 0

@@ -35,6 +35,9 @@ pub struct ProductView {
     pub filtered: bool,
     /// `OFFSET 0` stands in it: the planner moves nothing of the client's inside.
     pub fenced: bool,
+    /// [`Self::rows`] without the fence, for statements whose conditions are leak-proof (see `govern::fence`). `None`: there is no
+    /// fence, or it stands always.
+    pub(in crate::govern) unfenced: Option<ast::Query>,
     /// The physical relation: the only one that the query reads.
     pub relation: RelationName,
     /// `pg_class.oid` of the physical relation.
@@ -92,6 +95,8 @@ pub struct ViewColumn {
     pub type_oid: u32,
     /// `typname` of the (base) type.
     pub base_type: String,
+    /// How a text is hashed that is compared with it (`predicates = "equality"`), where every row shows the hash.
+    pub lookup: Option<Arc<ast::Expr>>,
     /// Its number in the contract, from 1.
     pub number: i16,
 }
@@ -113,7 +118,10 @@ pub(in crate::govern) struct Template {
     pub(in crate::govern) filters: Vec<FilterTemplate>,
     /// The relation is a view through which predicates may be pushed.
     pub(in crate::govern) leaky_view: bool,
-    /// The relation runs expressions of its own: their messages may quote what the contract does not name.
+    /// The query may name `tableoid`, and does: a view that takes the relation's place has none, and fails.
+    pub(in crate::govern) no_view: bool,
+    /// The relation runs expressions of its own, or another server evaluates its conditions: their messages may quote what the
+    /// contract does not name, and its columns need not be plain ones.
     pub(in crate::govern) computed: bool,
 }
 
@@ -126,6 +134,8 @@ pub(in crate::govern) struct ColumnTemplate {
     pub(in crate::govern) base_type: String,
     /// The mask's name and expression; `None`: there is nothing to hide.
     pub(in crate::govern) mask: Option<(&'static str, ast::Expr)>,
+    /// How a text is hashed that is compared with the mask.
+    pub(in crate::govern) lookup: Option<Arc<ast::Expr>>,
 }
 
 /// Views by product, granting roles, and the attributes that the filters read.
@@ -204,6 +214,7 @@ impl Compiled {
                 pii: column.pii == Pii::Yes,
                 type_oid: fact.type_oid,
                 base_type: fact.base_type_name.clone(),
+                lookup: mask.is_some().then(|| masks::lookup(column, fact)).flatten().map(Arc::new),
                 mask,
             });
         }
@@ -212,6 +223,7 @@ impl Compiled {
             columns,
             filters,
             leaky_view: is_leaky(facts),
+            no_view: facts.tableoid,
             computed: is_computed(facts),
         })
     }
@@ -282,7 +294,7 @@ fn no_facts(product: &Product) -> ClientError {
         ErrorKind::Unavailable,
         sqlstate::CANNOT_CONNECT_NOW,
         format!(
-            "data product {} cannot be served yet: its relation in warehouse {} is not known",
+            "data product {} cannot be served: its relation in warehouse {} is not known, or no longer fits it",
             product.id, product.warehouse
         ),
     )

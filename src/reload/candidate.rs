@@ -35,6 +35,39 @@ pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<
     blocking(&sources.texts.server.path, move || Snapshot::build(parts)).await
 }
 
+/// As [`build`], but products that do not fit their relations are withheld, with errors among the findings: of these relations
+/// nothing counts as known.
+pub async fn build_what_fits(
+    sources: &Sources,
+    facts: &Facts,
+    generation: u64,
+) -> Result<(Snapshot, Diagnostics), Diagnostics> {
+    let mut known = facts.clone();
+    let mut withheld = Diagnostics::default();
+    loop {
+        let findings = match build(sources, &known, generation).await {
+            Ok((snapshot, mut findings)) => {
+                findings.extend(withheld);
+                return Ok((snapshot, findings));
+            }
+            Err(findings) => findings,
+        };
+        let mut forgotten = false;
+        for product in sources.catalog.iter() {
+            let misfits = findings.iter().any(|finding| finding.level == Level::Error && finding.file == product.file);
+            if let Some(relations) = known.relations.get_mut(&product.warehouse).filter(|_| misfits) {
+                let before = relations.len();
+                relations.retain(|(name, _)| *name != product.relation);
+                forgotten |= relations.len() < before;
+            }
+        }
+        if !forgotten {
+            return Err(findings);
+        }
+        withheld.extend(findings);
+    }
+}
+
 /// Runs what takes a while away from the threads that serve clients.
 async fn blocking<T: Send + 'static>(
     file: &Path,

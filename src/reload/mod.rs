@@ -4,6 +4,7 @@
 //! the warehouses every minute. A candidate with errors changes nothing; each error is logged once.
 
 pub mod candidate;
+mod changes;
 pub mod first;
 mod watch;
 
@@ -35,6 +36,8 @@ pub use watch::{Places, Watch};
 
 /// How often the warehouses are asked what their relations look like …
 const ASK: Duration = Duration::from_secs(60);
+/// … how soon after a statement failed as if a relation had changed …
+const ASK_IN_DOUBT: Duration = Duration::from_secs(2);
 /// … and how often one is asked that did not answer.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -144,6 +147,8 @@ impl Reloader {
     pub async fn run(mut self, hangup: Arc<Notify>) {
         let mut watch = Watch::begin(self.places());
         let mut ask_at = Instant::now() + self.ask_interval();
+        let mut asked_at = Instant::now() - ASK_IN_DOUBT;
+        let shared = Arc::clone(&self.shared);
         loop {
             tokio::select! {
                 biased;
@@ -157,8 +162,11 @@ impl Reloader {
                         watch.follow(self.places());
                     }
                 }
+                // At once, but for one who asks again and again.
+                () = shared.doubts.notified() => ask_at = ask_at.min(asked_at + ASK_IN_DOUBT),
                 () = tokio::time::sleep_until(ask_at) => {
                     self.ask().await;
+                    asked_at = Instant::now();
                     ask_at = Instant::now() + self.ask_interval();
                 }
             }
@@ -259,18 +267,21 @@ impl Reloader {
         true
     }
 
-    /// Asks the warehouses; a changed relation makes a new snapshot.
+    /// Asks the warehouses; a changed relation makes a new snapshot. A product that no longer fits its relation is withheld:
+    /// what was decided of it before may be wrong by now, and what the others need (a fence, say) cannot wait for it.
     async fn ask(&mut self) {
         let (facts, unasked) = candidate::ask(&self.sources.server, &self.sources, &self.facts).await;
         self.stand(unasked);
         if facts == self.facts {
-            self.misfits = None;
             return;
         }
+        for change in changes::between(&self.facts, &facts) {
+            tracing::warn!("changed in the warehouse: {change}");
+        }
         let generation = self.shared.snapshot().generation() + 1;
-        match candidate::build(&self.sources, &facts, generation).await {
-            Ok((snapshot, warnings)) => {
-                candidate::log_findings(&warnings);
+        match candidate::build_what_fits(&self.sources, &facts, generation).await {
+            Ok((snapshot, findings)) => {
+                candidate::log_findings(&findings);
                 self.shared.snapshot.store(Arc::new(snapshot));
                 self.facts = facts;
                 self.misfits = None;
@@ -281,10 +292,8 @@ impl Reloader {
             Err(findings) if self.misfits.as_ref() == Some(&findings) => {}
             Err(findings) => {
                 candidate::log_findings(&findings);
-                tracing::error!(
-                    errors = errors(&findings),
-                    "relations of the warehouse have changed and no longer fit the catalog: what was decided before holds on"
-                );
+                let errors = errors(&findings);
+                tracing::error!(errors, "relations of the warehouse have changed, and no catalog can be made of them");
                 self.misfits = Some(findings);
             }
         }

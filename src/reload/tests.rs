@@ -85,6 +85,7 @@ impl Running {
             audit: Audit::open(&server.audit, str::to_owned).unwrap(),
             queues: Queues::default(),
             versions: dashmap::DashMap::default(),
+            doubts: tokio::sync::Notify::new(),
             max_message: 1 << 20,
             shutdown,
         });
@@ -194,8 +195,11 @@ async fn wakes(watch: &Watch, within: Duration) -> bool {
 
 #[tokio::test]
 async fn what_pgveil_writes_itself_does_not_wake_it_wherever_it_lies() {
-    let files = tempfile::tempdir().unwrap();
-    let config = files.path().join("pgveil.toml");
+    // The directory above is watched too, and everybody writes into that of temporary files.
+    let root = tempfile::tempdir().unwrap();
+    let files = root.path().join("etc");
+    std::fs::create_dir(&files).unwrap();
+    let config = files.join("pgveil.toml");
     let text = |name: &str| {
         format!(
             "[warehouses.w]\ndsn = \"postgres://u@h/db\"\n[catalog]\npath = \".\"\n\
@@ -208,8 +212,8 @@ async fn what_pgveil_writes_itself_does_not_wake_it_wherever_it_lies() {
     };
     // The log stays where it was at the start, until a restart.
     let (started, now) = (server("own"), server("other"));
-    std::fs::create_dir(files.path().join("own")).unwrap();
-    let store = Store::open(&files.path().join("own/pgveil.db")).unwrap();
+    std::fs::create_dir(files.join("own")).unwrap();
+    let store = Store::open(&files.join("own/pgveil.db")).unwrap();
     let audit = Audit::open(&crate::config::AuditConfig { rotate_at: 1_000, ..started.audit.clone() }, str::to_owned);
     let audit = audit.unwrap();
     let pace = Pace { poll: Duration::from_secs(3600), ..PACE };
@@ -220,9 +224,9 @@ async fn what_pgveil_writes_itself_does_not_wake_it_wherever_it_lies() {
     }
     drop(audit);
     let names = |directory: &Path| std::fs::read_dir(directory).unwrap().count();
-    assert!(names(&files.path().join("own")) > 4, "the log was rotated");
+    assert!(names(&files.join("own")) > 4, "the log was rotated");
     assert!(!wakes(&watch, Duration::from_secs(1)).await);
     // It was not deaf.
-    std::fs::write(files.path().join("orders.toml"), "").unwrap();
+    std::fs::write(files.join("orders.toml"), "").unwrap();
     assert!(wakes(&watch, Duration::from_secs(60)).await);
 }

@@ -12,11 +12,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::watch;
 
 use crate::error::{ClientError, ErrorKind, Severity, sqlstate};
-use crate::statement::{Shutdown, duration_text};
+use crate::statement::{Asking, Shutdown, duration_text, errors};
 use crate::upstream::{RelayError, RelayStop};
 use crate::wire::frontend;
 
 use super::clock::Deadline;
+use super::exchange::Asked;
+use super::settings::Simulation;
 use super::{End, MOST_OUTSTANDING, MOST_WAITING_FOR_CLIENT, Session, shutting_down};
 
 /// What a client may send ahead while its messages wait.
@@ -190,12 +192,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             match lease.next_frame() {
                 Ok(Some(frame)) => {
+                    if frame.tag == b'E' && frame.raw.get(5..).is_some_and(errors::doubts_facts) {
+                        self.shared.doubts.notify_one();
+                    }
                     if frame.tag == b'E' && self.interrupted.is_none() {
                         // The warehouse keeps the same limit and may be the first to notice.
                         self.interrupted = self.clock.overdue().map(timed_out);
                     }
-                    let effect =
-                        self.exchange.answer(frame.tag, frame.raw, self.interrupted.as_ref(), &mut self.outbox);
+                    let locate = |asked: &Asked, position| {
+                        let asking = Asking {
+                            snapshot: &self.snapshot,
+                            surroundings: &self.surroundings,
+                            id: self.surroundings_id,
+                        };
+                        let simulated = Simulation {
+                            settings: self.settings.clone(),
+                            transaction: self.transaction.clone(),
+                            pid: self.registration.pid(),
+                        };
+                        asking.origin(&asked.text, &asked.types, simulated, &asked.permit.sql, position)
+                    };
+                    let cause = self.interrupted.as_ref();
+                    let effect = self.exchange.answer(frame.tag, frame.raw, cause, &locate, &mut self.outbox);
                     match effect {
                         Ok(effect) => self.take_effect(effect)?,
                         Err(unexpected) => self.unexpected(unexpected)?,

@@ -44,10 +44,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let truncated = run.relay.withheld() > 0;
         let sqlstate = (ending == Ending::OverCap).then_some(sqlstate::PROGRAM_LIMIT_EXCEEDED);
         complete(&mut run, truncated, sqlstate);
+        let still_there = self.exchange.spend(&run.way, run.relay.sent());
         match &run.way {
             Way::Text => {}
             Way::Portal(name) => {
-                if let Some(portal) = self.portals.get_mut(name) {
+                if let Some(portal) = self.portals.get_mut(name).filter(|_| still_there) {
                     portal.sent += run.relay.sent();
                     portal.ended |= truncated;
                 }

@@ -13,9 +13,11 @@ use tokio::time::Instant;
 use crate::audit::Ticket;
 use crate::config::OnMaxRows;
 use crate::error::{ClientError, ErrorKind, Notice, SqlState, sqlstate};
+use crate::govern::cache::Decided;
 use crate::govern::permit::{Permit, RowCap};
+use crate::sql::Origin;
 use crate::sql::statement::ExplainFormat;
-use crate::statement::errors;
+use crate::statement::errors::{self, Statement};
 use crate::upstream::{CopyCounting, RowRelay, hide_origins};
 use crate::wire::answer::{self, Report, tag};
 use crate::wire::{TransactionStatus, backend};
@@ -26,7 +28,7 @@ use super::records::settle_ticket;
 #[derive(Debug)]
 pub(super) enum Expect {
     /// One frame for the client: ParseComplete, BindComplete, CloseComplete.
-    One { made: Made, guarded: bool, ticket: Option<Ticket> },
+    One { made: Made, guarded: bool, ticket: Option<Ticket>, asked: Option<Box<Asked>> },
     /// One frame for nobody.
     Nothing,
     /// The answer to Describe.
@@ -34,10 +36,41 @@ pub(super) enum Expect {
     /// The rows of a statement or portal, and its end.
     Run(Box<Run>),
     /// A statement of pgveil's own (COMMIT, SAVEPOINT): CommandComplete, for the session itself.
-    Control { guarded: bool },
+    Control { guarded: bool, asked: Option<Box<Asked>> },
     /// ReadyForQuery; `told`: the client gets it.
     Ready { told: bool },
 }
+
+/// What was asked, for saying where in the client's text the warehouse sees a mistake.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// The statement's own text.
+    pub text: Arc<str>,
+    /// Characters of the client's text before it.
+    pub offset: usize,
+    /// Type OIDs that the client named.
+    pub types: Vec<u32>,
+    /// What was sent for it.
+    pub permit: Arc<Permit>,
+    /// Characters that were sent before the permit's SQL.
+    pub preface: usize,
+}
+
+impl Asked {
+    /// A statement that was decided with these types.
+    pub(super) fn new(decided: &Decided, types: &[u32], permit: &Arc<Permit>) -> Self {
+        Self {
+            text: Arc::clone(&decided.text),
+            offset: decided.offset,
+            types: types.to_vec(),
+            permit: Arc::clone(permit),
+            preface: 0,
+        }
+    }
+}
+
+/// Where in a statement's own text stands what the SQL that was sent for it has at this position.
+pub(super) type Locate<'a> = dyn Fn(&Asked, usize) -> Option<Origin> + 'a;
 
 /// What a message made that must be unmade when the warehouse refuses it, or has skipped it because of an error before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +124,8 @@ pub(super) struct Run {
     pub explain: Option<Vec<u8>>,
     pub ticket: Option<Ticket>,
     pub started: Instant,
+    /// The statement, where its text was sent with it.
+    pub asked: Option<Asked>,
 }
 
 impl Run {
@@ -110,6 +145,7 @@ impl Run {
             ticket: None,
             started,
             permit: Some(permit),
+            asked: None,
         }
     }
 
@@ -222,6 +258,28 @@ impl Exchange {
         })
     }
 
+    /// Rows of a portal or cursor went to the client: what is enqueued of the same may tell that much less. False when
+    /// another portal of the name is on its way.
+    pub(super) fn spend(&mut self, way: &Way, rows: u64) -> bool {
+        for expect in &mut self.queue {
+            match expect {
+                Expect::Run(run) if run.way == *way => run.relay.spend(rows),
+                Expect::One { made: Made::Portal(bound), .. } => {
+                    if matches!(way, Way::Portal(name) if name == bound) {
+                        return false;
+                    }
+                }
+                Expect::Run(_)
+                | Expect::One { .. }
+                | Expect::Nothing
+                | Expect::Description(_)
+                | Expect::Control { .. }
+                | Expect::Ready { .. } => {}
+            }
+        }
+        true
+    }
+
     /// The columns that a captured Description told.
     pub(super) fn take_captured(&mut self) -> Option<Bytes> {
         self.captured.take()
@@ -292,24 +350,42 @@ impl Exchange {
         }
     }
 
+    /// The statement that an error of the warehouse speaks of.
+    fn asked(&self) -> Option<&Asked> {
+        match self.queue.front()? {
+            Expect::Run(run) => run.asked.as_ref(),
+            Expect::Control { asked, .. } | Expect::One { asked, .. } => asked.as_deref(),
+            Expect::Description(_) | Expect::Nothing | Expect::Ready { .. } => self.first_run()?.asked.as_ref(),
+        }
+    }
+
     /// Whether a CancelRequest explains an error, and how the client is told.
     fn error(
         &mut self,
         body: &[u8],
         interrupted: Option<&ClientError>,
+        locate: &Locate<'_>,
         out: &mut BytesMut,
     ) -> Result<Effect, Unexpected> {
         let report = Report::parse(body).map_err(|_| Unexpected("a malformed error"))?;
         let guarded = match self.queue.front() {
             Some(Expect::Run(run)) => run.guarded(),
-            Some(Expect::Control { guarded }) => *guarded,
+            Some(Expect::Control { guarded, .. }) => *guarded,
             Some(Expect::One { guarded, .. }) => *guarded,
             Some(Expect::Description(description)) => description.guarded,
             Some(Expect::Nothing | Expect::Ready { .. }) | None => self.first_run().is_none_or(Run::guarded),
         };
         let error = match interrupted {
             Some(cause) if report.sqlstate() == Some(sqlstate::QUERY_CANCELED) => cause.clone(),
-            _ => errors::from_warehouse(&report, guarded),
+            _ => {
+                let asked = self.asked();
+                let origin = errors::position(&report)
+                    .zip(asked)
+                    .and_then(|(position, asked)| Some((locate(asked, position.checked_sub(asked.preface)?)?, asked)))
+                    .map(|(origin, asked)| Origin { position: origin.position + asked.offset, ..origin });
+                let products = asked.map(|asked| &*asked.permit.products).unwrap_or_default();
+                errors::from_warehouse(&report, &Statement { guarded, products, origin })
+            }
         };
         if matches!(self.queue.front(), Some(Expect::Control { .. })) {
             self.take();
@@ -325,14 +401,15 @@ impl Exchange {
         frame_tag: u8,
         raw: &[u8],
         interrupted: Option<&ClientError>,
+        locate: &Locate<'_>,
         out: &mut BytesMut,
     ) -> Result<Effect, Unexpected> {
         if !self.discarding || matches!(self.queue.front(), Some(Expect::Ready { .. })) {
             self.discarding = false;
-            return self.answer_to(frame_tag, raw, interrupted, out);
+            return self.answer_to(frame_tag, raw, interrupted, locate, out);
         }
         let mut scratch = std::mem::take(&mut self.scratch);
-        let effect = self.answer_to(frame_tag, raw, interrupted, &mut scratch);
+        let effect = self.answer_to(frame_tag, raw, interrupted, locate, &mut scratch);
         scratch.clear();
         self.scratch = scratch;
         effect
@@ -343,6 +420,7 @@ impl Exchange {
         frame_tag: u8,
         raw: &[u8],
         interrupted: Option<&ClientError>,
+        locate: &Locate<'_>,
         out: &mut BytesMut,
     ) -> Result<Effect, Unexpected> {
         let body = crate::wire::body(raw);
@@ -352,7 +430,7 @@ impl Exchange {
                 self.notice(body, out);
                 return Ok(Effect::None);
             }
-            tag::ERROR_RESPONSE => return self.error(body, interrupted, out),
+            tag::ERROR_RESPONSE => return self.error(body, interrupted, locate, out),
             _ => {}
         }
         match self.queue.front_mut() {

@@ -18,7 +18,7 @@ use crate::wire::backend::{self, Field};
 use crate::wire::frontend::{Bind, Execute, Parse, Target};
 
 use super::drive::Trouble;
-use super::exchange::{Description, Expect, Made, Run, Way, is_guarded};
+use super::exchange::{Asked, Description, Expect, Made, Run, Way, is_guarded};
 use super::local::{boolean, changed, columns, no_statement, statement_exists};
 use super::portals::{Portal, Prepared};
 use super::records::Pending;
@@ -59,7 +59,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         match self.lease.as_mut() {
             Some(lease) if !self.exchange.is_empty() => {
                 lease.answer(frames);
-                self.exchange.push(Expect::One { made, guarded: true, ticket: None });
+                self.exchange.push(Expect::One { made, guarded: true, ticket: None, asked: None });
             }
             _ => self.outbox.extend_from_slice(&frames),
         }
@@ -128,15 +128,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         self.read_under(prepared);
         let made = Made::Statement(name.to_owned());
         if name.is_empty() {
-            let mut sent = false;
+            let mut lies = StatementName::unnamed();
             self.enqueue(|connection| {
-                sent = connection.parse_passing(permit, &prepared.types)?;
-                if !sent {
+                lies = connection.parse_passing(permit, &prepared.types)?;
+                if !lies.is_unnamed() {
                     connection.answer(Bytes::from_static(PARSE_COMPLETE));
                 }
                 Ok(())
             })?;
-            self.unnamed = sent.then(|| Arc::clone(prepared));
+            self.unnamed = Some((Arc::clone(prepared), lies));
         } else {
             self.enqueue(|connection| {
                 connection.prepare(permit, &prepared.types)?;
@@ -144,7 +144,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 Ok(())
             })?;
         }
-        let place = self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None });
+        let asked = prepared.decided.first().map(|decided| Box::new(Asked::new(decided, &prepared.types, permit)));
+        let place = self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None, asked });
         self.pending.push(Pending { place, prepared: Arc::clone(prepared), parse: true });
         Ok(())
     }
@@ -227,8 +228,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     /// Where a statement lies on the lease, prepared again if it must be.
     fn on_lease(&mut self, prepared: &Arc<Prepared>, permit: &Permit, way: Use) -> Result<StatementName, Trouble> {
-        if self.unnamed.as_ref().is_some_and(|unnamed| Arc::ptr_eq(unnamed, prepared)) {
-            return Ok(StatementName::unnamed());
+        if let Some((unnamed, lies)) = &self.unnamed
+            && Arc::ptr_eq(unnamed, prepared)
+        {
+            let name = lies.clone();
+            if way == (Use::Unnamed { bound: true }) && !name.is_unnamed() {
+                // Each portal is a use of its own.
+                self.unnamed = None;
+            }
+            return Ok(name);
         }
         let mut name = StatementName::unnamed();
         let read_under = self.read_under(prepared);
@@ -236,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             let types = &prepared.types;
             name = match way {
                 Use::Named => connection.ensure_prepared(permit, types, &read_under)?,
-                Use::Unnamed { bound } => connection.ensure_passing(permit, types, &read_under, bound)?,
+                Use::Unnamed { .. } => connection.ensure_passing(permit, types, &read_under)?,
             };
             Ok(())
         })?;
@@ -267,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.checkout(permit).await?;
                 let statement = self.on_lease(&prepared, permit, Use::of(bind.statement, true))?;
                 self.enqueue(|connection| connection.bind(name, &statement, &bind.rest))?;
-                self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None });
+                self.exchange.push(Expect::One { made, guarded: is_guarded(permit), ticket: None, asked: None });
             }
             None => {
                 self.settle().await?;
@@ -541,7 +549,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 if (portal || cursor) && self.lease.is_some() {
                     let closed = self.enqueue(|connection| connection.close_portal(name));
                     if closed.is_ok() {
-                        self.exchange.push(Expect::One { made: Made::Nothing, guarded: true, ticket: None });
+                        self.exchange.push(Expect::One {
+                            made: Made::Nothing,
+                            guarded: true,
+                            ticket: None,
+                            asked: None,
+                        });
                     }
                     return self.or_refuse(closed).await;
                 }

@@ -18,7 +18,7 @@ use crate::wire::BindRest;
 use crate::wire::backend::{self, Field};
 
 use super::drive::Trouble;
-use super::exchange::{Expect, Run, Way};
+use super::exchange::{Asked, Expect, Run, Way};
 use super::portals::Prepared;
 use super::records::settle_ticket;
 use super::settings::{change, show};
@@ -292,12 +292,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         self.checkout_for(permit.and_then(|permit| permit.timeout)).await?;
         self.unnamed = None;
         self.enqueue(|connection| connection.control(control))?;
-        self.await_control(false).await
+        self.await_control(false, None).await
     }
 
-    async fn await_control(&mut self, guarded: bool) -> Result<String, Trouble> {
+    async fn await_control(&mut self, guarded: bool, asked: Option<Box<Asked>>) -> Result<String, Trouble> {
         self.controlled = None;
-        self.exchange.push(Expect::Control { guarded });
+        self.exchange.push(Expect::Control { guarded, asked });
         self.exchange.push(Expect::Ready { told: false });
         self.settle().await?;
         match self.controlled.take() {
@@ -324,7 +324,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             return Err(statement_exists(name).into());
         }
         let ticket = self.record_permit(text, decided, Some(permit)).await?;
-        if let Err(trouble) = self.prepare_upstream(types, permit).await {
+        if let Err(trouble) = self.prepare_upstream(decided, types, permit).await {
             return Err(fail_ticket(ticket, trouble));
         }
         settle_ticket(ticket, 0, None);
@@ -342,16 +342,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         Ok(())
     }
 
-    async fn prepare_upstream(&mut self, types: &[String], permit: &Permit) -> Result<(), Trouble> {
+    async fn prepare_upstream(
+        &mut self,
+        decided: &Decided,
+        types: &[String],
+        permit: &Arc<Permit>,
+    ) -> Result<(), Trouble> {
         self.checkout(permit).await?;
         self.unnamed = None;
-        let mut sent = false;
+        let mut sent = None;
         self.enqueue(|connection| {
             sent = connection.prepare_by_sql(permit, types)?;
             Ok(())
         })?;
-        if sent {
-            self.await_control(super::exchange::is_guarded(permit)).await?;
+        if let Some(preface) = sent {
+            let asked = Box::new(Asked { preface, ..Asked::new(decided, &[], permit) });
+            self.await_control(super::exchange::is_guarded(permit), Some(asked)).await?;
         }
         Ok(())
     }

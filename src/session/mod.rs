@@ -40,7 +40,7 @@ use crate::govern::snapshot::Snapshot;
 use crate::metrics::METRICS;
 use crate::names::ProductId;
 use crate::statement::{Queue, Shared, Shutdown, Slot, day_number, today};
-use crate::upstream::{Lease, Pool, UpstreamSettings};
+use crate::upstream::{Lease, Pool, StatementName, UpstreamSettings};
 use crate::wire::frontend::{self, Message};
 use crate::wire::{WireError, backend};
 
@@ -117,9 +117,9 @@ pub(in crate::session) struct Session<S = TcpStream> {
     said: HashSet<ProductId>,
 
     lease: Option<Lease>,
-    /// The settings that the lease was last asked for, and whether its unnamed statement is still the client's.
+    /// The settings that the lease was last asked for; the client's unnamed statement, while it is known where it lies.
     applied: Option<Arc<UpstreamSettings>>,
-    unnamed: Option<Arc<Prepared>>,
+    unnamed: Option<(Arc<Prepared>, StatementName)>,
     slot: Option<Slot>,
     exchange: Exchange,
     pending: Vec<Pending>,
@@ -159,7 +159,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// Takes every message that is there whole.
     async fn take_messages(&mut self) -> Result<(), End> {
         loop {
-            if self.exchange.len() >= MOST_OUTSTANDING || self.outbox.len() >= MOST_WAITING_FOR_CLIENT {
+            if self.exchange.len() >= MOST_OUTSTANDING {
+                // The Sync that would make the warehouse answer may stand behind messages that are not taken now.
+                return self.flush().await;
+            }
+            if self.outbox.len() >= MOST_WAITING_FOR_CLIENT {
                 return Ok(());
             }
             let header = match frontend::frame(&self.inbox, self.shared.max_message) {

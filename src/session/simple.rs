@@ -14,7 +14,7 @@ use crate::upstream::{Connection, UpstreamError};
 use crate::wire::backend;
 
 use super::drive::Trouble;
-use super::exchange::{Description, Expect, Run, Way};
+use super::exchange::{Asked, Description, Expect, Run, Way};
 use super::local::{Form, bind_rest};
 use super::portals::{Cursor, Prepared};
 use super::records::settle_ticket;
@@ -139,6 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let mut run = Run::new(Way::Text, Arc::clone(permit), copy_header, 0, self.taken);
         run.notices = self.notices_of(permit);
         run.ticket = Some(ticket);
+        run.asked = Some(Asked::new(decided, &[], permit));
         self.exchange.push(Expect::Run(Box::new(run)));
         self.exchange.push(Expect::Ready { told: true });
         self.next_deadline();
@@ -167,6 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let mut run = Run::new(Way::Text, Arc::clone(permit), false, 0, self.taken);
         run.notices = self.notices_of(permit);
         run.ticket = Some(ticket);
+        run.asked = Some(Asked::new(decided, &[], permit));
         self.exchange.push(Expect::Run(Box::new(run)));
         if by_text {
             self.exchange.push(Expect::Ready { told: false });
@@ -270,6 +272,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let mut run = Run::new(Way::Text, Arc::clone(permit), decided.copy_header, 0, self.taken);
         run.notices = self.notices_of(permit);
         run.ticket = Some(ticket);
+        run.asked = Some(Asked::new(decided, &[], permit));
         self.exchange.push(Expect::Nothing);
         self.exchange.push(Expect::Nothing);
         let guarded = super::exchange::is_guarded(permit);

@@ -4,8 +4,11 @@
 //! sqlparser reads much that Postgres does not, and drops some of what it reads. Postgres' own grammar would notice, but its
 //! fingerprint ignores literals, aliases and the order of some lists; this check ignores none of them.
 
+use std::borrow::Cow;
+
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::keywords::known;
 use super::lex::lex;
 use super::limits::TextLimits;
 use super::tokens::tokens;
@@ -20,28 +23,25 @@ pub(super) fn conserved(client_text: &str, print: &str) -> bool {
 
 /// Equal but for parentheses that a print adds: around a prefix operator's operand that begins with an operator, and around
 /// a join that stands to the right of another (`a JOIN b JOIN c ON … ON …`).
-fn same(client: &[String], print: &[String]) -> bool {
+fn same(client: &[Meaning<'_>], print: &[Meaning<'_>]) -> bool {
     let mut added: Vec<usize> = Vec::new();
     let (mut depth, mut at) = (0usize, 0usize);
     for (n, token) in print.iter().enumerate() {
         let expected = client.get(at);
-        if token == ")" && added.last() == Some(&depth) {
+        if token.is(&Token::RParen) && added.last() == Some(&depth) {
             added.pop();
             depth -= 1;
             continue;
         }
         let matches = expected == Some(token);
-        if token == "(" {
+        if token.is(&Token::LParen) {
             depth += 1;
             let before = n.checked_sub(1).and_then(|n| print.get(n));
-            let may_be_added = before.is_some_and(|before| {
-                before == "join" || (!before.is_empty() && before.chars().all(|c| "~!@#^&|`?+-*/%<>=".contains(c)))
-            });
-            if !matches && may_be_added {
+            if !matches && before.is_some_and(Meaning::may_precede_added) {
                 added.push(depth);
                 continue;
             }
-        } else if token == ")" {
+        } else if token.is(&Token::RParen) {
             depth = depth.saturating_sub(1);
         }
         if !matches {
@@ -52,29 +52,58 @@ fn same(client: &[String], print: &[String]) -> bool {
     at == client.len()
 }
 
-/// The tokens without noise, in one spelling.
-fn meaning(tokens: &[TokenWithSpan]) -> Vec<String> {
-    let mut meaning: Vec<String> = Vec::with_capacity(tokens.len());
+/// A token in one spelling.
+#[derive(PartialEq)]
+enum Meaning<'a> {
+    /// A word without quotes, in lower case.
+    Word(Cow<'a, str>),
+    Other(&'a Token),
+}
+
+impl Meaning<'_> {
+    fn is(&self, token: &Token) -> bool {
+        matches!(self, Self::Other(own) if *own == token)
+    }
+    /// Whether a print may add parentheses behind it: JOIN, and operators.
+    fn may_precede_added(&self) -> bool {
+        match self {
+            Self::Word(word) => word == "join",
+            Self::Other(token) => {
+                let text = token.to_string();
+                !text.is_empty() && text.chars().all(|c| "~!@#^&|`?+-*/%<>=".contains(c))
+            }
+        }
+    }
+}
+
+/// The tokens without noise.
+fn meaning(tokens: &[TokenWithSpan]) -> Vec<Meaning<'_>> {
+    let mut meaning: Vec<Meaning<'_>> = Vec::with_capacity(tokens.len());
     for (at, token) in tokens.iter().enumerate() {
         let next = |ahead: usize| tokens.get(at + ahead).map(|token| &token.token);
-        let Token::Word(word) = &token.token else {
-            meaning.push(token.token.to_string());
-            continue;
+        let word = match &token.token {
+            Token::Word(word) if word.quote_style.is_none() => word,
+            other => {
+                meaning.push(Meaning::Other(other));
+                continue;
+            }
         };
-        if word.quote_style.is_some() {
-            meaning.push(token.token.to_string());
-            continue;
-        }
-        let lower = word.value.to_ascii_lowercase();
+        let lower = match known(&word.value) {
+            Some(known) => Cow::Borrowed(known.lower),
+            None if word.value.bytes().any(|b| b.is_ascii_uppercase()) => Cow::Owned(word.value.to_ascii_lowercase()),
+            None => Cow::Borrowed(word.value.as_str()),
+        };
         let is = |token: Option<&Token>, wanted: &str| matches!(token, Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted));
-        match lower.as_str() {
+        match &*lower {
             // Behind a name AS says nothing; in CAST and WITH it is printed as it was.
             "as" => {}
             "outer" if is(next(1), "join") => {}
             // FETCH FIRST and NEXT, ROW and ROWS behind a count.
-            "next" if meaning.last().is_some_and(|before| before == "fetch") => meaning.push("first".to_owned()),
-            "row" if is(next(1), "only") || is(next(1), "with") => meaning.push("rows".to_owned()),
-            _ => meaning.push(lower),
+            "next" if matches!(meaning.last(), Some(Meaning::Word(before)) if before == "fetch") => {
+                meaning.push(Meaning::Word(Cow::Borrowed("first")));
+            }
+            "row" if is(next(1), "only") || is(next(1), "with") => meaning.push(Meaning::Word(Cow::Borrowed("rows"))),
+            _ => meaning.push(Meaning::Word(lower)),
         }
     }
     meaning

@@ -1,6 +1,7 @@
 //! How deep a tree will be, estimated from the lexemes before anything is parsed: flat chains (`a OR b OR …`) nest as deep as
 //! they are long, and some of sqlparser's recursions pass its own limit.
 
+use super::keywords::known;
 use super::lex::{Kind, Lexeme};
 use super::limits::SqlError;
 
@@ -62,7 +63,11 @@ pub(super) fn bounded(lexemes: &[Lexeme], max_depth: usize) -> Result<(), SqlErr
                 here.prefix(before.is_none_or(|before| matches!(before.kind, Kind::Operator(_))));
             }
             Kind::Sign("::" | ".") => here.chain += 1,
-            Kind::Word(word) => here.word(&word.to_ascii_lowercase(), before),
+            // What this looks for is a keyword.
+            Kind::Word(word) => match known(word) {
+                Some(known) => here.word(known.lower, before),
+                None => here.prefix(false),
+            },
             _ => here.prefix(false),
         }
         if around.nested + here.nested > max_depth {
@@ -121,6 +126,8 @@ mod tests {
     #[test]
     fn the_words_are_sorted() {
         assert!(INFIX_WORDS.is_sorted());
+        let others = ["union", "except", "intersect", "case", "end", "join", "on", "using", "natural", "not", "cross"];
+        assert!(INFIX_WORDS.iter().chain(&others).all(|word| super::known(word).is_some()), "each is a keyword");
     }
 
     #[test]

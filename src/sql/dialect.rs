@@ -10,7 +10,8 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::keywords::{Reserved, reserved};
+use super::forms;
+use super::keywords::{Reserved, known};
 use super::nested_query::NestedQueries;
 
 /// What binds looser than a cast or a subscript and tighter than everything else.
@@ -114,8 +115,8 @@ fn misplaced(parser: &Parser<'_>) -> Option<ParserError> {
     if word.quote_style.is_some() {
         return None;
     }
-    let lower = word.value.to_ascii_lowercase();
-    if reserved(&lower) != Some(Reserved::Fully) || BEGIN_EXPRESSIONS.contains(&lower.as_str()) {
+    let known = known(&word.value)?;
+    if known.reserved != Some(Reserved::Fully) || BEGIN_EXPRESSIONS.contains(&known.lower) {
         return None;
     }
     parser.expected_ref::<()>("an expression", token).err()
@@ -132,6 +133,9 @@ impl Dialect for Postgres {
         if left == 0 {
             // The one error that no speculation swallows.
             return Some(Err(ParserError::RecursionLimitExceeded));
+        }
+        if let Some(form) = forms::prefix(parser, self.prec_value(Precedence::Between)) {
+            return Some(form);
         }
         if let Some(error) = misplaced(parser) {
             return Some(Err(error));
@@ -156,6 +160,9 @@ impl Dialect for Postgres {
     }
 
     fn parse_infix(&self, parser: &mut Parser<'_>, left: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+        if let Some(list) = forms::in_list(parser, left) {
+            return Some(list);
+        }
         // A collation of a collation means nothing, and a chain of them would be copied at each link.
         if matches!(left, Expr::Collate { .. }) || !parser.parse_keyword(Keyword::COLLATE) {
             return None;
@@ -224,8 +231,9 @@ impl Dialect for Postgres {
     fn supports_filter_during_aggregation(&self) -> bool {
         true
     }
+    /// Its nodes for grouping sets lose parentheses and hold no sets in one another: see [`super::forms`].
     fn supports_group_by_expr(&self) -> bool {
-        true
+        false
     }
     fn allow_extract_custom(&self) -> bool {
         true
@@ -237,6 +245,10 @@ impl Dialect for Postgres {
         true
     }
     fn supports_named_fn_args_with_assignment_operator(&self) -> bool {
+        true
+    }
+    /// FROM behind a WITH query: a marked clause stands there (see [`super::marks`]).
+    fn supports_from_first_insert(&self) -> bool {
         true
     }
     fn supports_empty_projections(&self) -> bool {

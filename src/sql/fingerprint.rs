@@ -1,5 +1,7 @@
 //! A short name for statements that differ in literals alone.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use super::lex::{Kind, Lexeme, lex_as_far_as_possible};
@@ -20,13 +22,18 @@ pub fn fingerprint(statement: &Statement) -> String {
         | Statement::CopyOut(_)
         | Statement::Declare(_) => render(statement),
     };
-    let (lexemes, _) = lex_as_far_as_possible(&text);
+    fingerprint_of_text(&text)
+}
+
+/// [`fingerprint`] of a query by its print.
+pub fn fingerprint_of_text(text: &str) -> String {
+    let (lexemes, _) = lex_as_far_as_possible(text);
     let mut hash = Sha256::new();
     let mut at = 0;
     while let Some(lexeme) = lexemes.get(at) {
         at += match literal_list(lexemes.get(at..).unwrap_or_default()) {
             0 => {
-                hash.update(blanked(lexeme));
+                hash.update(blanked(lexeme).as_bytes());
                 1
             }
             length => {
@@ -61,14 +68,16 @@ fn literal_list(lexemes: &[Lexeme]) -> usize {
     length
 }
 
-fn blanked(lexeme: &Lexeme) -> String {
-    match &lexeme.kind {
-        Kind::Word(word) => word.to_ascii_lowercase(),
-        Kind::Quoted(name) => format!("\"{name}\""),
-        Kind::Parameter(text) | Kind::Operator(text) => text.clone(),
-        Kind::Sign(sign) => (*sign).to_owned(),
-        Kind::Text(_) | Kind::National(_) | Kind::Bits(_) | Kind::Hex(_) | Kind::Number(_) => "?".to_owned(),
-    }
+fn blanked(lexeme: &Lexeme) -> Cow<'_, str> {
+    Cow::Borrowed(match &lexeme.kind {
+        Kind::Word(word) if word.bytes().any(|b| b.is_ascii_uppercase()) => {
+            return Cow::Owned(word.to_ascii_lowercase());
+        }
+        Kind::Quoted(name) => return Cow::Owned(format!("\"{name}\"")),
+        Kind::Word(text) | Kind::Parameter(text) | Kind::Operator(text) => text,
+        Kind::Sign(sign) => sign,
+        Kind::Text(_) | Kind::National(_) | Kind::Bits(_) | Kind::Hex(_) | Kind::Number(_) => "?",
+    })
 }
 
 /// A session statement without its values.

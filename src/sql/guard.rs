@@ -5,6 +5,8 @@ use crate::error::{ClientError, ErrorKind, sqlstate};
 
 use super::conserved::conserved;
 use super::deep::with_deep_stack;
+use super::lex::lex_as_far_as_possible;
+use super::limits::SqlError;
 use super::render::render_query;
 use super::statement::{Parsed, Statement};
 
@@ -61,27 +63,29 @@ pub struct GuardSummary {
     pub functions: Vec<(Option<String>, String)>,
 }
 
-/// [`agrees`] for a statement as it was parsed, before anything in it is rewritten. Kinds without a query are agreed upon.
-pub fn check(parsed: &Parsed) -> Result<(), GuardError> {
+/// Demands that the client's text and the print of its unrewritten tree are one and the same statement: word for word, and to
+/// Postgres' grammar. Gives the print of its query; kinds without one are agreed upon.
+pub fn check(parsed: &Parsed) -> Result<Option<String>, GuardError> {
     let query = match &parsed.statement {
         Statement::Query(query) | Statement::Prepare { query, .. } => query,
         Statement::Explain(explain) => &explain.query,
         Statement::CopyOut(copy) => &copy.query,
         Statement::Declare(declare) => &declare.query,
-        Statement::Empty | Statement::Execute { .. } | Statement::Session(_) | Statement::Refused(_) => return Ok(()),
+        Statement::Empty | Statement::Execute { .. } | Statement::Session(_) | Statement::Refused(_) => {
+            return Ok(None);
+        }
     };
     let text = match (&parsed.statement, &parsed.query_text) {
         (Statement::Query(_), _) => parsed.text.as_str(),
         (_, Some(range)) => parsed.text.get(range.clone()).unwrap_or_default(),
         // `COPY t TO STDOUT`: the query was made here.
-        (_, None) => return Ok(()),
+        (_, None) => return Ok(None),
     };
-    agrees(text, &render_query(query))
+    let print = render_query(query);
+    agrees(text, &print).map(|()| Some(print))
 }
 
-/// Demands that the client's text and the print of its unrewritten tree are one and the same statement: word for word, and to
-/// Postgres' grammar.
-pub fn agrees(client_text: &str, unrewritten_render: &str) -> Result<(), GuardError> {
+pub(super) fn agrees(client_text: &str, unrewritten_render: &str) -> Result<(), GuardError> {
     with_deep_stack(|| {
         second_parser_agrees(client_text, unrewritten_render)?;
         if conserved(client_text, unrewritten_render) { Ok(()) } else { Err(GuardError::Lost) }
@@ -97,6 +101,41 @@ fn second_parser_agrees(client_text: &str, unrewritten_render: &str) -> Result<(
     let client = asked(|| print(client_text), GuardError::Client)?;
     let rendered = asked(|| print(unrewritten_render), GuardError::Rendered)?;
     if client == rendered { Ok(()) } else { Err(GuardError::Disagree) }
+}
+
+/// A syntax error as Postgres would tell it. The first parser may have given up at another word: it tries one form after the
+/// other, and Postgres' grammar points at the first word with which the text cannot go on.
+pub fn as_postgres_says(text: &str, error: SqlError) -> SqlError {
+    let SqlError::Syntax { position: Some(position), .. } = &error else { return error };
+    match second_parser_says(text).and_then(|message| Some((told_place(text, &message, *position)?, message))) {
+        Some((place, _)) if place == *position => error,
+        Some((place, message)) => SqlError::syntax(message, place),
+        None => error,
+    }
+}
+
+/// The place that a message of Postgres' grammar names; of several words that are alike, the nearest to `near`.
+pub fn told_place(text: &str, message: &str, near: usize) -> Option<usize> {
+    let (lexemes, _) = lex_as_far_as_possible(text);
+    if message == "syntax error at end of input" {
+        let last = lexemes.last()?;
+        return Some(last.position + text.get(last.start..last.end)?.chars().count());
+    }
+    let (_, word) = message.strip_suffix('"')?.rsplit_once(" at or near \"")?;
+    let same = lexemes.iter().filter(|lexeme| text.get(lexeme.start..lexeme.end) == Some(word));
+    same.map(|lexeme| lexeme.position).min_by_key(|place| place.abs_diff(near))
+}
+
+#[cfg(feature = "second-parser")]
+fn second_parser_says(text: &str) -> Option<String> {
+    let question = || pg_query::fingerprint(text, 0, pg_query::FingerprintOptions::FULL_RELNAME);
+    let message = with_deep_stack(|| asked(question, GuardError::Client)).err()?.to_string();
+    Some(message.strip_prefix("Invalid statement: ").unwrap_or(&message).to_owned())
+}
+
+#[cfg(not(feature = "second-parser"))]
+fn second_parser_says(_text: &str) -> Option<String> {
+    None
 }
 
 /// Asks Postgres' code. It measures how much of its thread's own stack is left, which says nothing about the grown stack that
@@ -142,8 +181,12 @@ pub fn summary(final_sql: &str) -> Result<Option<GuardSummary>, GuardError> {
         if seen.statement_types.is_empty() {
             return Ok(Some(GuardSummary::default()));
         }
-        // The summary lists each kind of statement once, however many there are.
-        let statements = asked(|| pg_query::is_utility_stmt(final_sql), GuardError::Rendered)?.len();
+        // The summary lists each kind of statement once, however many there are. Without a semicolon there is one.
+        let statements = if final_sql.contains(';') {
+            asked(|| pg_query::is_utility_stmt(final_sql), GuardError::Rendered)?.len()
+        } else {
+            1
+        };
         let schema = |name: &str| (!name.is_empty()).then(|| name.to_owned());
         Ok(Some(GuardSummary {
             statements,

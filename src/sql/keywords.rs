@@ -2,6 +2,15 @@
 //!
 //! sqlparser knows the keywords of a dozen dialects. A word that is none of Postgres' is handed to it as a plain identifier, so
 //! that `QUALIFY`, `PIVOT` or `TOP` are names here as they are there.
+//!
+//! Every word of a statement is looked up, several times: hence one table for all that is asked.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::LazyLock;
+
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::Token;
 
 /// How far a word is reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,23 +25,97 @@ pub(super) enum Reserved {
     Fully,
 }
 
-/// What Postgres says of a lower-case word; `None`: it is no keyword.
+/// A word that is more than a name to somebody.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// In lower case.
+    pub(super) lower: &'static str,
+    /// What Postgres says of it; `None`: it is no keyword.
+    pub(super) reserved: Option<Reserved>,
+    /// As what sqlparser is to read it.
+    pub(super) handed_on: Keyword,
+}
+
+/// What is known of a word in any case of letters.
+pub(super) fn known(word: &str) -> Option<&'static Known> {
+    let mut lower = [0_u8; LONGEST];
+    let lower = lower.get_mut(..word.len())?;
+    lower.copy_from_slice(word.as_bytes());
+    lower.make_ascii_lowercase();
+    WORDS.get(&*lower)
+}
+
+/// What Postgres says of a word in any case of letters; `None`: it is no keyword.
 pub(super) fn reserved(word: &str) -> Option<Reserved> {
-    let listed = |list: &[&str]| list.binary_search(&word).is_ok();
-    if word.len() > LONGEST {
-        None
-    } else if listed(FULLY) {
-        Some(Reserved::Fully)
-    } else if listed(UNRESERVED) {
-        Some(Reserved::No)
-    } else if listed(COLUMN_NAME) {
-        Some(Reserved::ColumnName)
-    } else if listed(FUNCTION_OR_TYPE) {
-        Some(Reserved::FunctionOrType)
-    } else {
-        None
+    known(word)?.reserved
+}
+
+static WORDS: LazyLock<HashMap<&'static [u8], Known, BuildHasherDefault<ShortHash>>> = LazyLock::new(|| {
+    let lists = [
+        (FULLY, Some(Reserved::Fully)),
+        (UNRESERVED, Some(Reserved::No)),
+        (COLUMN_NAME, Some(Reserved::ColumnName)),
+        (FUNCTION_OR_TYPE, Some(Reserved::FunctionOrType)),
+        (TYPE_WORDS, None),
+        (&["bernoulli"], None),
+    ];
+    let words = lists.into_iter().flat_map(|(list, reserved)| list.iter().map(move |word| (*word, reserved)));
+    let known = |(lower, reserved): (&'static str, _)| {
+        let handed_on = match Token::make_word(lower, None) {
+            Token::Word(word) if !FOREIGN_MEANING.contains(&lower) => word.keyword,
+            _ => Keyword::NoKeyword,
+        };
+        (lower.as_bytes(), Known { lower, reserved, handed_on })
+    };
+    words.map(known).collect()
+});
+
+/// FNV-1a: the table is fixed and its words are short.
+struct ShortHash(u64);
+
+impl Default for ShortHash {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
     }
 }
+
+impl Hasher for ShortHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    fn write_usize(&mut self, length: usize) {
+        self.0 = (self.0 ^ length as u64).wrapping_mul(0x0100_0000_01b3);
+    }
+}
+
+/// Types of Postgres that are no keywords there but have nodes of their own in sqlparser's tree.
+const TYPE_WORDS: &[&str] = &[
+    "bool",
+    "bytea",
+    "date",
+    "float4",
+    "float8",
+    "int2",
+    "int4",
+    "int8",
+    "json",
+    "jsonb",
+    "regclass",
+    "timestamptz",
+    "timetz",
+    "tsquery",
+    "tsvector",
+    "uuid",
+    "varbit",
+];
+
+/// Keywords of Postgres that sqlparser takes for clauses of other systems.
+const FOREIGN_MEANING: &[&str] = &["cluster", "global", "match", "value", "version", "view"];
 
 /// `current_timestamp`, `characteristics`…
 const LONGEST: usize = 17;
@@ -108,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_lists_are_sorted_and_disjoint() {
-        let lists = [FULLY, COLUMN_NAME, FUNCTION_OR_TYPE, UNRESERVED];
+        let lists = [FULLY, COLUMN_NAME, FUNCTION_OR_TYPE, UNRESERVED, TYPE_WORDS];
         assert!(lists.iter().all(|list| list.is_sorted()));
         let mut all: Vec<&str> = lists.concat();
         let count = all.len();
@@ -125,5 +208,15 @@ mod tests {
         assert_eq!(reserved("isnull"), Some(Reserved::FunctionOrType));
         assert_eq!(reserved("view"), Some(Reserved::No));
         assert_eq!(reserved("qualify"), None);
+        assert_eq!(reserved("uuid"), None);
+        assert_eq!(reserved("SeLeCt"), Some(Reserved::Fully));
+        assert_eq!(reserved("a_name_that_is_longer_than_any_keyword"), None);
+        for list in [FULLY, COLUMN_NAME, FUNCTION_OR_TYPE, UNRESERVED] {
+            assert!(
+                list.iter().all(|word| known(&word.to_ascii_uppercase()).is_some_and(|known| known.lower == *word))
+            );
+        }
+        assert_eq!(known("Value").unwrap().handed_on, Keyword::NoKeyword);
+        assert_eq!(known("UUID").unwrap().handed_on, Keyword::UUID);
     }
 }

@@ -16,7 +16,7 @@ const UNNAMED: &str = "?column?";
 
 /// Whether an identifier is a reserved word without quotes, which Postgres takes for no name.
 pub fn is_reserved(ident: &Ident) -> bool {
-    ident.quote_style.is_none() && reserved(&ident.value.to_ascii_lowercase()) == Some(Reserved::Fully)
+    ident.quote_style.is_none() && reserved(&ident.value) == Some(Reserved::Fully)
 }
 
 /// The exact name that Postgres reads: folded unless quoted, quotes undoubled, cut to 63 bytes.

@@ -2,7 +2,7 @@
 
 use sqlparser::ast;
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
 use super::deep::with_deep_stack;
 use super::depth;
@@ -18,10 +18,14 @@ use super::wrapped;
 
 /// Splits the text at its top-level semicolons and parses each statement. A text without any is one [`Statement::Empty`].
 pub fn parse(text: &str, limits: &TextLimits) -> Result<Vec<Parsed>, SqlError> {
-    let lexemes = lex(text, limits)?;
+    parse_lexemes(text, &lex(text, limits)?, limits)
+}
+
+/// [`parse`] for a text whose lexemes are known.
+pub(super) fn parse_lexemes(text: &str, lexemes: &[Lexeme], limits: &TextLimits) -> Result<Vec<Parsed>, SqlError> {
     with_deep_stack(|| {
         let mut parsed = Vec::new();
-        for part in split(&lexemes) {
+        for part in split(lexemes) {
             if !part.is_empty() {
                 parsed.push(statement(text, part, limits)?);
             }
@@ -41,7 +45,15 @@ pub fn parse_expression(text: &str) -> Result<ast::Expr, SqlError> {
     if lexemes.iter().any(|lexeme| lexeme.is_sign(";")) {
         return Err(SqlError::syntax("an expression holds no \";\"", 1));
     }
-    with_deep_stack(|| through_sqlparser(&phrase, &lexemes, |parser| parser.parse_expr()))
+    with_deep_stack(|| {
+        through_sqlparser(&phrase, &lexemes, |parser| parser.parse_expr())?;
+        // It becomes a part of a client's statement, in whose text it has no place. Errors above do have one, in this text.
+        let mut tokens = tokens(&lexemes)?;
+        tokens.iter_mut().for_each(|token| token.span = Span::empty());
+        parsed_tokens(tokens, &phrase, |parser| parser.parse_expr())
+            .0
+            .map_err(|error| SqlError::syntax(error.to_string(), 1))
+    })
 }
 
 /// The statements between semicolons. The body of CREATE FUNCTION … BEGIN ATOMIC holds some of its own, and so do the
@@ -157,22 +169,13 @@ pub(super) fn through_sqlparser<T>(
     read: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
 ) -> Result<T, SqlError> {
     depth::bounded(lexemes, phrase.max_depth)?;
-    let tokens = tokens(lexemes)?;
-    let dialect = Postgres::new(&tokens);
-    let mut parser = Parser::new(&dialect)
-        .with_options(ParserOptions::new().with_unescape(false).with_trailing_commas(false))
-        .with_recursion_limit(phrase.max_depth * 2 + 50)
-        .with_tokens_with_locations(tokens);
-    let read = read(&mut parser).and_then(|tree| match &parser.peek_token_ref().token {
-        Token::EOF => Ok(tree),
-        _ => parser.expected_ref("the end of the statement", parser.peek_token_ref()),
-    });
+    let (read, stopped) = parsed_tokens(tokens(lexemes)?, phrase, read);
     let error = match read {
         Ok(tree) => return Ok(tree),
         Err(error) => error,
     };
     let message = match error {
-        ParserError::RecursionLimitExceeded if dialect.exhausted() => {
+        ParserError::RecursionLimitExceeded if stopped.exhausted => {
             return Err(SqlError::TooDeep {
                 message: "statement is too complex: parsing it takes too many steps".to_owned(),
                 hint: "Write nested sub-selects as common table expressions (WITH).".to_owned(),
@@ -182,9 +185,35 @@ pub(super) fn through_sqlparser<T>(
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
     };
     let at = location(&message)
-        .or_else(|| Some(parser.peek_token_ref().span.start.column as usize))
+        .or(Some(stopped.position))
         .and_then(|position| lexemes.iter().find(|lexeme| lexeme.position == position));
     Err(syntax_at(phrase.text, at, lexemes_end(phrase, lexemes)).with_hint(hint(&message)))
+}
+
+/// Where a parser has stopped.
+struct Stopped {
+    position: usize,
+    /// It has taken too many steps.
+    exhausted: bool,
+}
+
+/// What the parser makes of the tokens, all of which must be taken, and where it has stopped.
+fn parsed_tokens<T>(
+    tokens: Vec<TokenWithSpan>,
+    phrase: &Phrase<'_>,
+    read: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+) -> (Result<T, ParserError>, Stopped) {
+    let dialect = Postgres::new(&tokens);
+    let mut parser = Parser::new(&dialect)
+        .with_options(ParserOptions::new().with_unescape(false).with_trailing_commas(false))
+        .with_recursion_limit(phrase.max_depth * 2 + 50)
+        .with_tokens_with_locations(tokens);
+    let read = read(&mut parser).and_then(|tree| match &parser.peek_token_ref().token {
+        Token::EOF => Ok(tree),
+        _ => parser.expected_ref("the end of the statement", parser.peek_token_ref()),
+    });
+    let position = parser.peek_token_ref().span.start.column as usize;
+    (read, Stopped { position, exhausted: dialect.exhausted() })
 }
 
 /// Character position behind the last lexeme.

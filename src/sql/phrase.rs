@@ -96,7 +96,7 @@ impl<'a> Phrase<'a> {
         let name = match self.peek().map(|lexeme| &lexeme.kind) {
             Some(Kind::Quoted(name)) => fold_identifier(name, true),
             Some(Kind::Word(word)) => {
-                if matches!(reserved(&word.to_ascii_lowercase()), Some(Reserved::Fully | Reserved::FunctionOrType)) {
+                if matches!(reserved(word), Some(Reserved::Fully | Reserved::FunctionOrType)) {
                     return Err(self.unexpected());
                 }
                 fold_identifier(word, false)

@@ -1,8 +1,10 @@
 //! The proof of a print: parsed again it must be the same tree.
 
 use super::deep::with_deep_stack;
-use super::limits::TextLimits;
-use super::parse::parse;
+use super::lex::lex;
+use super::limits::{SqlError, TextLimits};
+use super::parse::parse_lexemes;
+use super::redact::redact_lexemes;
 use super::statement::{Explain, ExplainFormat, Statement};
 
 /// A print that is not the statement that it was printed from.
@@ -20,12 +22,21 @@ pub enum ProofError {
 pub(super) const RENDERED: TextLimits =
     TextLimits { max_bytes: 256 * 1024 * 1024, max_tokens: 4_000_000, max_depth: 2_000 };
 
+/// What is known of a print that was proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// The print without its literals, for logs.
+    pub redacted: String,
+}
+
 /// Parses the print again and demands the tree that it was printed from (spans apart).
-pub fn prove(statement: &Statement, rendered: &str) -> Result<(), ProofError> {
+pub fn prove(statement: &Statement, rendered: &str) -> Result<Proven, ProofError> {
+    let unparsable = |error: SqlError| ProofError::Unparsable(error.to_string());
     with_deep_stack(|| {
-        let again = parse(rendered, &RENDERED).map_err(|error| ProofError::Unparsable(error.to_string()))?;
+        let lexemes = lex(rendered, &RENDERED).map_err(unparsable)?;
+        let again = parse_lexemes(rendered, &lexemes, &RENDERED).map_err(unparsable)?;
         match again.as_slice() {
-            [one] if same(statement, &one.statement) => Ok(()),
+            [one] if same(statement, &one.statement) => Ok(Proven { redacted: redact_lexemes(rendered, &lexemes) }),
             _ => Err(ProofError::Different),
         }
     })

@@ -6,9 +6,18 @@ use super::lex::{Kind, Lexeme, lex_as_far_as_possible};
 /// behind a place that cannot be read: what it would mean is not known.
 pub fn redact(text: &str) -> String {
     let (lexemes, complete) = lex_as_far_as_possible(text);
+    let mut redacted = redact_lexemes(text, &lexemes);
+    if !complete {
+        redacted.push_str(" …");
+    }
+    redacted
+}
+
+/// [`redact`] for a text whose lexemes are known.
+pub(super) fn redact_lexemes(text: &str, lexemes: &[Lexeme]) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut end = 0;
-    for lexeme in &lexemes {
+    for lexeme in lexemes {
         let gap = text.get(end..lexeme.start).unwrap_or_default();
         if gap.chars().all(char::is_whitespace) {
             redacted.push_str(gap);
@@ -23,9 +32,6 @@ pub fn redact(text: &str) -> String {
             }
         }
         end = lexeme.end;
-    }
-    if !complete {
-        redacted.push_str(" …");
     }
     redacted
 }

@@ -1,6 +1,7 @@
 //! Statement kinds that are never allowed, recognised by their leading words alone: a CREATE is refused as such, whether or
 //! not anybody can parse the rest of it.
 
+use super::keywords::known;
 use super::lex::{Kind, Lexeme};
 use super::statement::Refused;
 
@@ -117,9 +118,10 @@ pub(super) fn inside_query(lexemes: &[Lexeme]) -> Option<Refused> {
             Kind::Sign(")") => depth = depth.saturating_sub(1),
             Kind::Word(_) if before.is_some_and(|before| before.is_sign(".") || before.is_word("as")) => {}
             Kind::Word(word) => {
-                let word = word.to_ascii_lowercase();
+                // What this looks for is a keyword.
+                let Some(known) = known(word) else { continue };
                 let next = |ahead: usize, wanted: &str| lexemes.get(at + ahead).is_some_and(|l| l.is_word(wanted));
-                match word.as_str() {
+                match known.lower {
                     "into" => {
                         return Some(Refused::new("SELECT INTO", Some("Use WITH (a common table expression).")));
                     }
@@ -131,8 +133,8 @@ pub(super) fn inside_query(lexemes: &[Lexeme]) -> Option<Refused> {
                     "for" if next(1, "key") && next(2, "share") => {
                         return Some(Refused::new("SELECT FOR KEY SHARE", Some(NO_LOCKS)));
                     }
-                    "insert" | "update" | "delete" | "merge" if changes(lexemes, at, depth, expects_main) => {
-                        return Some(Refused::new(word.to_uppercase(), Some(READ_ONLY)));
+                    verb @ ("insert" | "update" | "delete" | "merge") if changes(lexemes, at, depth, expects_main) => {
+                        return Some(Refused::new(verb.to_uppercase(), Some(READ_ONLY)));
                     }
                     "select" | "values" | "table" if depth == 0 => expects_main = false,
                     _ => {}

@@ -3,13 +3,14 @@
 //! sqlparser's `Display` re-quotes literals and identifiers by guessing whether they are escaped already, which on decoded
 //! text can be made to print code. Here it never guesses: the tree holds quoted text verbatim, every quote doubled, and such
 //! text it prints as it stands (see [`super::tokens`]); prefix operators whose operand begins with an operator stand in
-//! parentheses in the tree (see [`super::dialect`]). What is printed is proven anyway, by [`super::prove`].
+//! parentheses in the tree (see [`super::dialect`]). Marked clauses are put in their places (see [`super::marks`]). What is printed is proven anyway, by [`super::prove`].
 
 use sqlparser::ast;
 
 use crate::names::{quote_identifier, quote_literal};
 
 use super::deep::with_deep_stack;
+use super::marks::placed;
 use super::statement::{CopyFormat, CopyOptions, Declare, ForceQuote, Statement};
 
 /// The statement as it goes upstream. Only for kinds that do: a query (of PREPARE too), COPY, DECLARE, and EXPLAIN (as FORMAT
@@ -31,12 +32,12 @@ pub fn render(statement: &Statement) -> String {
 
 /// A query.
 pub fn render_query(query: &ast::Query) -> String {
-    with_deep_stack(|| query.to_string())
+    with_deep_stack(|| placed(query.to_string()))
 }
 
 /// An expression.
 pub fn render_expr(expr: &ast::Expr) -> String {
-    with_deep_stack(|| expr.to_string())
+    with_deep_stack(|| placed(expr.to_string()))
 }
 
 /// A type.

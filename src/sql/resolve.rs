@@ -23,12 +23,14 @@ pub struct Column {
     pub name: String,
     /// The governed columns that it shows as they are; more than one after USING.
     pub origins: Vec<Origin>,
+    /// The governed column that it is, unchanged, through however many derived tables; `None`: computed, or merged of two.
+    pub shows: Option<Origin>,
 }
 
 impl Column {
     /// A column that no governed one shows through.
     pub fn computed(name: impl Into<String>) -> Self {
-        Self { name: name.into(), origins: Vec::new() }
+        Self { name: name.into(), origins: Vec::new(), shows: None }
     }
 }
 
@@ -70,6 +72,11 @@ impl Columns {
     }
     /// The same names without what is behind them: a derived table's columns were read inside of it.
     pub fn sealed(self) -> Self {
+        let sealed = |column: Column| Column { origins: Vec::new(), ..column };
+        Self { list: self.list.into_iter().map(sealed).collect(), ..self }
+    }
+    /// The same names alone: what a set operation gives is no one column.
+    pub fn mixed(self) -> Self {
         Self { list: self.list.into_iter().map(|column| Column::computed(column.name)).collect(), ..self }
     }
 }
@@ -228,6 +235,31 @@ impl Scopes {
         perhaps.map_or(ColumnLookup::Missing, ColumnLookup::Perhaps)
     }
 
+    /// The column that a name without a qualifier stands for, when that is certain and it is the only one.
+    pub fn only_column(&self, name: &str) -> Option<&Column> {
+        for scope in self.levels.iter().rev() {
+            let visible = || scope.visible().filter(|entry| entry.columns_visible);
+            if !visible().all(|entry| entry.columns.complete) {
+                return None;
+            }
+            let mut found = visible().flat_map(|entry| &entry.columns.list).filter(|column| column.name == name);
+            if let Some(column) = found.next() {
+                return found.next().is_none().then_some(column);
+            }
+        }
+        None
+    }
+    /// Whether the innermost level has a column of this name for certain.
+    pub fn is_innermost_column(&self, name: &str) -> bool {
+        let mut entries = self.levels.last().into_iter().flat_map(Scope::visible).filter(|entry| entry.columns_visible);
+        entries.any(|entry| entry.columns.has(name))
+    }
+    /// Whether the innermost level has a relation of this name.
+    pub fn is_innermost_relation(&self, name: &str) -> bool {
+        let mut entries = self.levels.last().into_iter().flat_map(Scope::visible);
+        entries.any(|entry| entry.name.as_deref() == Some(name))
+    }
+
     /// Begins a WITH clause.
     pub fn enter_with(&mut self) {
         self.ctes.push(Vec::new());
@@ -266,7 +298,11 @@ mod tests {
     fn columns(names: &[&str], reference: usize) -> Columns {
         let list = names.iter().enumerate();
         let list = list
-            .map(|(column, name)| Column { name: (*name).to_owned(), origins: vec![Origin { reference, column }] })
+            .map(|(column, name)| Column {
+                name: (*name).to_owned(),
+                origins: vec![Origin { reference, column }],
+                shows: Some(Origin { reference, column }),
+            })
             .collect();
         Columns { list, complete: true }
     }

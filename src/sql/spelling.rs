@@ -3,32 +3,8 @@
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, Word};
 
-use super::keywords::reserved;
+use super::keywords::known;
 use super::lex::Kind;
-
-/// Types of Postgres that are no keywords there but have nodes of their own in the tree.
-const TYPE_WORDS: &[&str] = &[
-    "bool",
-    "bytea",
-    "date",
-    "float4",
-    "float8",
-    "int2",
-    "int4",
-    "int8",
-    "json",
-    "jsonb",
-    "regclass",
-    "timestamptz",
-    "timetz",
-    "tsquery",
-    "tsvector",
-    "uuid",
-    "varbit",
-];
-
-/// Keywords of Postgres that sqlparser takes for clauses of other systems.
-const FOREIGN_MEANING: &[&str] = &["cluster", "global", "match", "value", "version", "view"];
 
 /// One lexeme. In the tree quoted text is verbatim: its quotes stay doubled, so that it prints as what it is.
 pub(super) fn token(kind: &Kind, dotted: bool) -> Token {
@@ -49,17 +25,14 @@ pub(super) fn token(kind: &Kind, dotted: bool) -> Token {
     }
 }
 
+/// A name of [`super::forms`]: a word that is no keyword.
+pub(super) fn form(name: &str) -> Token {
+    Token::Word(Word { value: name.to_owned(), quote_style: None, keyword: Keyword::NoKeyword })
+}
+
 /// Postgres' keywords, and the types among sqlparser's; every other word is a name.
 fn keyword(word: &str, dotted: bool) -> Keyword {
-    let lower = word.to_ascii_lowercase();
-    let meant = reserved(&lower).is_some() && !FOREIGN_MEANING.contains(&lower.as_str());
-    if dotted || !(meant || TYPE_WORDS.contains(&lower.as_str()) || lower == "bernoulli") {
-        return Keyword::NoKeyword;
-    }
-    match Token::make_word(word, None) {
-        Token::Word(word) => word.keyword,
-        _ => Keyword::NoKeyword,
-    }
+    if dotted { Keyword::NoKeyword } else { known(word).map_or(Keyword::NoKeyword, |known| known.handed_on) }
 }
 
 fn sign_token(sign: &str) -> Token {

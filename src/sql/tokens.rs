@@ -11,15 +11,20 @@
 //! | `type 'text'`, `interval(2) 'text'`, `N'text'` | `CAST('text' AS type)` |
 //! | `'1 day'::interval PRECEDING`, `'x' PRECEDING` | `CAST('1 day' AS interval) PRECEDING`, `('x') PRECEDING` |
 //! | `FOR READ ONLY` | nothing |
+//! | `FROM t *`, `GROUP BY ALL a`, `BETWEEN ASYMMETRIC` | without `*`, ALL, ASYMMETRIC |
+//! | `ONLY t`, `ROWS FROM (`, `GROUPING SETS (`, `f() AS (a int)`, `(x).*` | a name of [`super::forms`] |
+//! | `EXCLUDE …` of a window, `USING (…) AS j`, SEARCH, CYCLE | a mark, see [`super::marks`] |
 //!
 //! A token's location is not a line and a column: the column is the character position in the client's text.
 
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
-use super::keywords::{Reserved, reserved};
+use super::forms;
+use super::keywords::{Reserved, known, reserved};
 use super::lex::{Kind, Lexeme};
 use super::limits::SqlError;
-use super::spelling::token;
+use super::marks::{Moves, moves};
+use super::spelling::{form, token};
 
 /// Reserved words that stand nowhere in a query.
 const NOT_IN_QUERIES: &[&str] = &[
@@ -44,7 +49,8 @@ const NOT_IN_QUERIES: &[&str] = &[
 pub(super) fn tokens(lexemes: &[Lexeme]) -> Result<Vec<TokenWithSpan>, SqlError> {
     let ordered = limits_in_order(lexemes);
     let lexemes = ordered.as_deref().unwrap_or(lexemes);
-    let mut writer = Writer { lexemes, at: 0, tokens: Vec::with_capacity(lexemes.len() + 8) };
+    let moves = moves(lexemes);
+    let mut writer = Writer { lexemes, at: 0, tokens: Vec::with_capacity(lexemes.len() + 8), moves };
     while writer.at < lexemes.len() {
         writer.step()?;
     }
@@ -95,32 +101,46 @@ fn limits_in_order(lexemes: &[Lexeme]) -> Option<Vec<Lexeme>> {
     Some(ordered)
 }
 
-struct Writer<'a> {
-    lexemes: &'a [Lexeme],
-    at: usize,
+pub(super) struct Writer<'a> {
+    pub(super) lexemes: &'a [Lexeme],
+    pub(super) at: usize,
     tokens: Vec<TokenWithSpan>,
+    moves: Moves,
 }
 
 impl Writer<'_> {
-    fn peek(&self, ahead: usize) -> Option<&Lexeme> {
+    pub(super) fn peek(&self, ahead: usize) -> Option<&Lexeme> {
         self.lexemes.get(self.at + ahead)
     }
-    fn previous(&self) -> Option<&Lexeme> {
+    pub(super) fn previous(&self) -> Option<&Lexeme> {
         self.lexemes.get(self.at.checked_sub(1)?)
     }
-    fn next_is_word(&self, ahead: usize, word: &str) -> bool {
+    pub(super) fn next_is_word(&self, ahead: usize, word: &str) -> bool {
         self.peek(ahead).is_some_and(|lexeme| lexeme.is_word(word))
     }
-    fn next_is_sign(&self, ahead: usize, sign: &str) -> bool {
+    pub(super) fn next_is_sign(&self, ahead: usize, sign: &str) -> bool {
         self.peek(ahead).is_some_and(|lexeme| lexeme.is_sign(sign))
+    }
+
+    /// Whether the lexeme so many places back is there and such.
+    pub(super) fn behind(&self, back: usize, is_it: impl FnOnce(&Lexeme) -> bool) -> bool {
+        self.at.checked_sub(back).and_then(|at| self.lexemes.get(at)).is_some_and(is_it)
     }
 
     fn step(&mut self) -> Result<(), SqlError> {
         let Some(lexeme) = self.lexemes.get(self.at) else { return Ok(()) };
+        if let Some((tokens, next)) = self.moves.remove(&self.at) {
+            for token in tokens {
+                self.push(token, span(lexeme));
+            }
+            self.at = next;
+            return Ok(());
+        }
         let labelled = self.previous().is_some_and(|before| before.is_word("as") || before.is_sign("."));
         if let Kind::Word(word) = &lexeme.kind
             && !labelled
-            && self.rewritten(&word.to_ascii_lowercase(), lexeme)?
+            && let Some(known) = known(word)
+            && self.rewritten(known.lower, lexeme)?
         {
             return Ok(());
         }
@@ -129,6 +149,12 @@ impl Writer<'_> {
         }
         let dotted = self.previous().is_some_and(|before| before.is_sign("."));
         match &lexeme.kind {
+            Kind::Operator(star) if star == "*" && self.all_children() => {}
+            Kind::Operator(star)
+                if star == "*" && dotted && self.behind(2, |before| before.is_sign(")") || before.is_sign("]")) =>
+            {
+                self.push(Token::make_word(forms::STAR, None), span(lexeme));
+            }
             Kind::National(value) => self.cast(value, span(lexeme), |writer, span| {
                 for part in ["pg_catalog", ".", "bpchar"] {
                     writer.push(if part == "." { Token::Period } else { Token::make_word(part, None) }, span);
@@ -154,7 +180,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn push(&mut self, token: Token, span: Span) {
+    pub(super) fn push(&mut self, token: Token, span: Span) {
         self.tokens.push(TokenWithSpan { token, span });
     }
 
@@ -174,7 +200,7 @@ impl Writer<'_> {
         self.push(Token::RParen, span);
     }
 
-    /// Words that are handed on as something else. True when it did so.
+    /// Keywords that are handed on as something else. True when it did so.
     fn rewritten(&mut self, word: &str, lexeme: &Lexeme) -> Result<bool, SqlError> {
         let span = span(lexeme);
         let called = self.next_is_sign(1, "(");
@@ -191,11 +217,21 @@ impl Writer<'_> {
             "from" if self.trims() => {}
             "interval" if called => return Ok(self.interval(span)),
             "only" if !self.previous().is_some_and(|before| before.is_word("row") || before.is_word("rows")) => {
-                return Err(unsupported(lexeme, "ONLY", "Leave out ONLY: a data product has no children."));
+                return self.only(span);
             }
-            "grouping" if self.next_is_word(1, "sets") => {
-                self.grouping_sets()?;
-                return Ok(false);
+            "rows" if self.rows_from() => {
+                self.push(form(forms::ROWS_FROM), span);
+                self.at += 1;
+            }
+            "grouping" if self.next_is_word(1, "sets") && self.next_is_sign(2, "(") => {
+                self.push(form(forms::GROUPING_SETS), span);
+                self.at += 1;
+            }
+            "asymmetric" if self.behind(1, |before| before.is_word("between")) => {}
+            "all" if self.behind(1, |by| by.is_word("by")) && self.behind(2, |group| group.is_word("group")) => {}
+            "as" if self.defines_columns() => {
+                self.push_words(&["AS"], span);
+                self.push(form(""), span);
             }
             _ if NOT_IN_QUERIES.contains(&word) => return Err(near(lexeme)),
             _ => return Ok(false),
@@ -257,32 +293,6 @@ impl Writer<'_> {
         true
     }
 
-    /// Sets in one another: sqlparser would take the inner ROLLUP for a function.
-    fn grouping_sets(&self) -> Result<(), SqlError> {
-        let mut depth = 0usize;
-        for (ahead, lexeme) in self.lexemes.iter().enumerate().skip(self.at + 2) {
-            match &lexeme.kind {
-                Kind::Sign("(") => depth += 1,
-                Kind::Sign(")") => depth = depth.saturating_sub(1),
-                Kind::Word(word)
-                    if ["rollup", "cube", "grouping"].iter().any(|set| word.eq_ignore_ascii_case(set))
-                        && self
-                            .lexemes
-                            .get(ahead + 1)
-                            .is_some_and(|next| next.is_sign("(") || next.is_word("sets")) =>
-                {
-                    let hint = "Write the sets out: GROUPING SETS ((a, b), (a), ()).";
-                    return Err(unsupported(lexeme, "ROLLUP, CUBE or GROUPING SETS inside of GROUPING SETS", hint));
-                }
-                _ => {}
-            }
-            if depth == 0 {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// `type 'text'` with a type's name of any length. True when it was one.
     fn typed_literal(&mut self, lexeme: &Lexeme) -> bool {
         if self.previous().is_some_and(|before| before.is_sign(".")) {
@@ -297,10 +307,9 @@ impl Writer<'_> {
         let Some(Kind::Text(value)) = self.peek(length).map(|behind| &behind.kind) else { return false };
         let names_a_type = match &lexeme.kind {
             Kind::Word(word) if length == 1 => {
-                let word = word.to_ascii_lowercase();
-                reserved(&word).is_none() || matches!(word.as_str(), "text" | "name" | "xml")
+                reserved(word).is_none() || ["text", "name", "xml"].iter().any(|name| word.eq_ignore_ascii_case(name))
             }
-            Kind::Word(word) => !matches!(reserved(&word.to_ascii_lowercase()), Some(Reserved::Fully)),
+            Kind::Word(word) => !matches!(reserved(word), Some(Reserved::Fully)),
             _ => true,
         };
         if !names_a_type {
@@ -319,23 +328,15 @@ impl Writer<'_> {
     }
 }
 
-fn span(lexeme: &Lexeme) -> Span {
+pub(super) fn span(lexeme: &Lexeme) -> Span {
     let at = |position: usize| Location { line: 1, column: position as u64 };
     Span { start: at(lexeme.position), end: at(lexeme.position + lexeme.end - lexeme.start) }
 }
 
-fn near(lexeme: &Lexeme) -> SqlError {
+pub(super) fn near(lexeme: &Lexeme) -> SqlError {
     let shown = match &lexeme.kind {
         Kind::Word(word) => word.clone(),
         other => token(other, false).to_string(),
     };
     SqlError::syntax(format!("syntax error at or near \"{shown}\""), lexeme.position)
-}
-
-fn unsupported(lexeme: &Lexeme, what: &str, hint: &str) -> SqlError {
-    SqlError::Syntax {
-        message: format!("{what} is not supported by pgveil"),
-        hint: Some(hint.to_owned()),
-        position: Some(lexeme.position),
-    }
 }

@@ -333,6 +333,7 @@ mod tests {
             barrier: true,
             parents: Vec::new(),
             has_children: false,
+            tableoid: false,
         };
         let name = RelationName { schema: "public".to_owned(), name: "orders".to_owned() };
         let of = |warehouse: &str, oid| Facts {

@@ -8,13 +8,13 @@ use jiff::civil::Date;
 
 use crate::error::ClientError;
 use crate::govern::cache::{Decided, DecidedText, Known, Surroundings, SurroundingsId};
-use crate::govern::decide::{DecideInput, Decision, Plan, SearchPath, SessionValues, decide};
+use crate::govern::decide::{DecideInput, Decision, Plan, SearchPath, SessionValues, decide, origin_of};
 use crate::govern::permit::Denial;
 use crate::govern::shape::{Shape, Template, shape, stand_ins};
 use crate::govern::snapshot::Snapshot;
 use crate::metrics::METRICS;
 use crate::sql::statement::{Parsed, SessionStatement};
-use crate::sql::{TextLimits, parse, with_deep_stack};
+use crate::sql::{Origin, TextLimits, guard, parse, with_deep_stack};
 
 /// A session as the statements of one text will have changed it when it is their turn.
 pub trait Simulated: SessionValues {
@@ -71,6 +71,23 @@ impl Asking<'_> {
         }
     }
 
+    /// Where in the statement's own text stands what the SQL that was sent for it has at `position`.
+    pub fn origin<S: Simulated>(
+        &self,
+        text: &str,
+        types: &[u32],
+        simulated: S,
+        sent: &str,
+        position: usize,
+    ) -> Option<Origin> {
+        with_deep_stack(|| {
+            let parsed = parse(text, &TextLimits::default()).ok()?;
+            let [parsed] = parsed.as_slice() else { return None };
+            let watched = Watched { simulated, asked: Cell::new(false) };
+            origin_of(&self.input(parsed, types, &watched, &watched.simulated.search_path()), sent, position)
+        })
+    }
+
     /// The decision on this text, or on one that differs from it in literals alone; else its shape, if it has one that may
     /// be learnt.
     fn remembered<'t>(&self, text: &'t str, types: &[u32]) -> Result<DecidedText, Option<Learning<'t>>> {
@@ -94,7 +111,8 @@ impl Asking<'_> {
         learning: Option<Learning<'_>>,
         simulated: S,
     ) -> Result<DecidedText, Box<Rejection>> {
-        let parsed = parse(text, &TextLimits::default()).map_err(|error| unreadable(error.into()))?;
+        let parsed = parse(text, &TextLimits::default())
+            .map_err(|error| unreadable(guard::as_postgres_says(text, error).into()))?;
         let mut watched = Watched { simulated, asked: Cell::new(false) };
         let mut decided = Vec::with_capacity(parsed.len());
         for parsed in parsed {
@@ -122,16 +140,26 @@ impl Asking<'_> {
     }
 
     fn decide_one<S: Simulated>(&self, parsed: &Parsed, types: &[u32], watched: &Watched<S>) -> Decision {
-        decide(&DecideInput {
+        decide(&self.input(parsed, types, watched, &watched.simulated.search_path()))
+    }
+
+    fn input<'i>(
+        &'i self,
+        parsed: &'i Parsed,
+        param_types: &'i [u32],
+        session: &'i dyn SessionValues,
+        search_path: &'i SearchPath,
+    ) -> DecideInput<'i> {
+        DecideInput {
             snapshot: self.snapshot,
             warehouse: &self.surroundings.warehouse,
             subject: &self.surroundings.subject,
-            search_path: &watched.simulated.search_path(),
-            session: watched,
+            search_path,
+            session,
             parsed,
-            param_types: types,
+            param_types,
             today: self.surroundings.today,
-        })
+        }
     }
 
     /// Makes a template of a shape when it is seen for the second time, since most texts come once or always alike. True when

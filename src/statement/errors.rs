@@ -6,24 +6,94 @@
 //! depends on the permit alone, never on a comparison of texts.
 
 use crate::error::{ClientError, ErrorKind, SqlState, sqlstate};
+use crate::govern::permit::ProductUse;
+use crate::sql::{Named, Origin};
 use crate::wire::answer::Report;
 
-/// The error for the client. `guarded`: a product that the statement reads is masked, filtered or fenced.
-pub fn from_warehouse(report: &Report<'_>, guarded: bool) -> ClientError {
+/// The statement that an error speaks of.
+#[derive(Clone, Debug, Default)]
+pub struct Statement<'a> {
+    /// A product that it reads is masked, filtered or fenced.
+    pub guarded: bool,
+    /// What it reads, as far as that is known.
+    pub products: &'a [ProductUse],
+    /// Where in the client's text the mistake is.
+    pub origin: Option<Origin>,
+}
+
+/// The error for the client.
+pub fn from_warehouse(report: &Report<'_>, statement: &Statement<'_>) -> ClientError {
     let code = report.sqlstate().unwrap_or(sqlstate::INTERNAL_ERROR);
+    let origin = statement.origin.as_ref();
     let (message, hint) = fixed(code);
     let error = ClientError::new(ErrorKind::Warehouse, code, message);
-    if guarded || !speaks_of_the_statement(code) {
-        return match hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
+    let error = ClientError { position: origin.map(|origin| origin.position), ..error };
+    if !statement.guarded && speaks_of_the_statement(code) {
+        let message = without_our_schema(&report.message(), code, origin);
+        let told = ClientError { message, ..error };
+        return match report.field(b'H') {
+            Some(hint) => told.with_hint(hint),
+            None => told,
         };
     }
-    let told = ClientError { message: report.message().into_owned(), ..error };
-    match report.field(b'H') {
-        Some(hint) => told.with_hint(hint),
-        None => told,
+    let error = match origin.and_then(|origin| origin.named.as_ref()).and_then(|named| by_name(code, named)) {
+        Some(message) => ClientError { message, ..error },
+        None => error,
+    };
+    let error = match withheld_for(code, statement) {
+        Some(detail) => error.with_detail(detail),
+        None => error,
+    };
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
     }
+}
+
+/// Where the SQL that was sent has the mistake, for the codes whose place is told.
+pub fn position(report: &Report<'_>) -> Option<usize> {
+    let told =
+        [sqlstate::SYNTAX_ERROR, sqlstate::UNDEFINED_TABLE, sqlstate::UNDEFINED_COLUMN, sqlstate::UNDEFINED_FUNCTION];
+    report.sqlstate().filter(|code| told.contains(code)).and_then(|_| report.position())
+}
+
+/// What does not exist, in the client's own words.
+fn by_name(code: SqlState, named: &Named) -> Option<String> {
+    match named {
+        _ if code != sqlstate::UNDEFINED_FUNCTION => None,
+        Named::Function(name) => Some(format!("function {name} does not exist for arguments of these types")),
+        Named::Operator(sign) => Some(format!("operator does not exist for operands of these types: {sign}")),
+    }
+}
+
+/// For whose sake the warehouse's words are kept back.
+fn withheld_for(code: SqlState, statement: &Statement<'_>) -> Option<String> {
+    let guarded = statement.products.iter().filter(|product| product.guarded);
+    let names: Vec<String> = guarded.map(|product| product.id.to_string()).collect();
+    let kept_back = statement.guarded && speaks_of_the_statement(code) && !names.is_empty();
+    kept_back.then(|| {
+        format!(
+            "The warehouse's own message is not shown: it could tell of what you may not see of {}.",
+            names.join(", ")
+        )
+    })
+}
+
+/// Functions are called with their schema, which the client has not written.
+fn without_our_schema(message: &str, code: SqlState, origin: Option<&Origin>) -> String {
+    match origin.and_then(|origin| origin.named.as_ref()) {
+        Some(Named::Function(name)) if code == sqlstate::UNDEFINED_FUNCTION && !name.contains('.') => {
+            message.replacen("function pg_catalog.", "function ", 1)
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// Whether an error of the warehouse may mean that a relation is no longer what the facts say: every name that is sent was
+/// found in them. `body` is that of the ErrorResponse.
+pub fn doubts_facts(body: &[u8]) -> bool {
+    let code = Report::parse(body).ok().and_then(|report| report.sqlstate());
+    code.is_some_and(|code| matches!(code.as_str(), "0A000" | "42501" | "42703" | "42809" | "42P01"))
 }
 
 /// Whether the warehouse's own words about this SQLSTATE concern the text and the values of the statement, and not the
@@ -50,7 +120,7 @@ fn fixed(code: SqlState) -> (&'static str, Option<&'static str>) {
 }
 
 const WITHHELD: &str =
-    "The warehouse's own message is not shown, because it could hold a value of a row that you may not see.";
+    "Look for the cause in your own terms: try the expressions one after the other, or the statement on fewer rows.";
 const OPERATOR: &str =
     "This is not your statement's fault: tell the operators of the warehouse, with the time and this code.";
 const AGAIN: &str = "Run the statement again.";
@@ -93,7 +163,7 @@ fn by_code(code: &str) -> Option<(&'static str, Option<&'static str>)> {
         "22P01" => ("a floating-point computation is invalid", None),
         "22P02" => (
             "a value has not the form of the type that it is converted to",
-            Some("Masked values are converted too; cast only columns whose values all have that form."),
+            Some("Masked values are converted too. Look for those that do not fit: WHERE x !~ '^-?[0-9]+$'."),
         ),
         "22P03" => ("a binary parameter has not the form of its type", None),
         "25001" => ("a transaction is in progress already", None),
@@ -218,7 +288,7 @@ mod tests {
             (b't', "canary in the table"),
             (b'P', "17"),
         ]);
-        from_warehouse(&Report::parse(&body).unwrap(), guarded)
+        from_warehouse(&Report::parse(&body).unwrap(), &Statement { guarded, ..Statement::default() })
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub struct Shared {
     pub queues: Queues,
     /// `server_version` of each warehouse, as it was last told.
     pub versions: DashMap<WarehouseName, Arc<str>>,
+    /// A warehouse said something that looks like a relation which has changed: the facts are to be read again.
+    pub doubts: tokio::sync::Notify,
     /// Bytes of one frontend message.
     pub max_message: usize,
     /// How far a shutdown has come.

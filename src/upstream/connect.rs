@@ -90,6 +90,19 @@ impl Problem {
 }
 
 impl ConnectError {
+    pub(super) fn refused(place: &str, state: SqlState) -> Self {
+        let problem = Problem::of(state);
+        let said = match problem {
+            Problem::Password => "refuses the password",
+            Problem::Account => "does not let this account in from here (pg_hba.conf)",
+            Problem::Database => "has no such database",
+            Problem::Full => "has no connection left for this account",
+            Problem::NotReady => "starts or stops",
+            Problem::Pinned => "does not take the start-up options that pgveil needs (is a pooler in between?)",
+            _ => "refuses the connection",
+        };
+        Self::new(problem, format!("{place} {said} (SQLSTATE {state})"))
+    }
     pub(super) fn new(problem: Problem, message: impl Into<String>) -> Self {
         Self { problem, message: message.into() }
     }

@@ -53,9 +53,7 @@ pub async fn connect(target: &Target, statement_timeout: Duration) -> Result<Cli
 fn refused(target: &Target, error: &tokio_postgres::Error) -> ConnectError {
     let label = target.dsn.label();
     match error.code().and_then(|code| SqlState::from_bytes(code.code().as_bytes())) {
-        Some(state) => {
-            ConnectError::new(Problem::of(state), format!("{label} refuses the connection (SQLSTATE {state})"))
-        }
+        Some(state) => ConnectError::refused(&label, state),
         None => ConnectError::new(Problem::Other, format!("{label} did not complete the start-up")),
     }
 }

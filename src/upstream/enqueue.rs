@@ -87,18 +87,19 @@ impl Connection {
         }
     }
 
-    /// SQL PREPARE of a permit whose parameters have these rendered type names. True: it was sent, and its answers
-    /// (CommandComplete `PREPARE`, ReadyForQuery, or an error) are the client's. False: this connection has it.
-    pub fn prepare_by_sql(&mut self, permit: &Permit, types: &[String]) -> Result<bool, UpstreamError> {
+    /// SQL PREPARE of a permit whose parameters have these rendered type names. A number: it was sent behind so many characters,
+    /// and its answers (CommandComplete `PREPARE`, ReadyForQuery, or an error) are the client's. `None`: this connection has it.
+    pub fn prepare_by_sql(&mut self, permit: &Permit, types: &[String]) -> Result<Option<usize>, UpstreamError> {
         let settings = self.conversation.applied.in_force();
         let wanted = Wanted::named(&permit.sql, Types::Names(types), &settings);
         if self.find_or_part(&wanted).is_some() {
-            return Ok(false);
+            return Ok(None);
         }
         self.make_room(true)?;
         let (name, preparing) = self.conversation.prepared.insert(&wanted, self.conversation.unit);
-        self.send_query(&prepare_sql(&name, types, permit), Owner::Client, 0, Some(preparing))?;
-        Ok(true)
+        let sql = prepare_sql(&name, types, permit);
+        self.send_query(&sql, Owner::Client, 0, Some(preparing))?;
+        Ok(Some(sql.strip_suffix(&*permit.sql).unwrap_or_default().chars().count()))
     }
     /// SQL EXECUTE of such a statement with checked and rendered arguments, re-created in the same message where it is
     /// missing; what PREPARE answers is swallowed then, unless it is an error. `read_under`: see [`Self::ensure_prepared`].
@@ -162,47 +163,38 @@ impl Connection {
         let settings = self.conversation.applied.in_force();
         self.prepare_anew(permit, types, &Wanted::named(&permit.sql, Types::Oids(types), &settings))
     }
-    /// The client's Parse of its unnamed statement. True: it was sent as such, and its answer is the client's. False: a text
-    /// that comes again and again is prepared here, to be used a few times; answer the client with [`Self::answer`].
-    pub fn parse_passing(&mut self, permit: &Permit, types: &[u32]) -> Result<bool, UpstreamError> {
+    /// The client's Parse of its unnamed statement, and the name under which it can be bound once. The unnamed one: it was
+    /// sent as such, and its answer is the client's. Another: the text has come before and is prepared here, to be used a few
+    /// times; answer the client with [`Self::answer`].
+    pub fn parse_passing(&mut self, permit: &Permit, types: &[u32]) -> Result<StatementName, UpstreamError> {
         let settings = self.conversation.applied.in_force();
         let wanted = Wanted::passing(&permit.sql, types, &settings);
         if permit.kind != PermitKind::Query || self.conversation.skipping {
-            self.parse_unnamed(permit, types)?;
-            return Ok(true);
+            return self.parse_unnamed(permit, types);
         }
-        if self.conversation.prepared.find(&wanted, self.conversation.unit).is_some() {
-            return Ok(false);
+        if let Some(name) = self.conversation.prepared.find(&wanted, self.conversation.unit) {
+            return Ok(name);
         }
-        if !self.conversation.prepared.is_worth_keeping(&wanted) {
-            self.parse_unnamed(permit, types)?;
-            return Ok(true);
+        match self.conversation.prepared.is_worth_keeping(&wanted) {
+            true => self.prepare_anew(permit, types, &wanted),
+            false => self.parse_unnamed(permit, types),
         }
-        self.prepare_anew(permit, types, &wanted)?;
-        Ok(false)
     }
-    /// Where the client's unnamed statement lies, when it does not lie under the connection's own. `bound`: to make a portal.
+    /// Where the client's unnamed statement lies when it is bound again, or on another connection.
     pub fn ensure_passing(
         &mut self,
         permit: &Permit,
         types: &[u32],
         read_under: &Arc<UpstreamSettings>,
-        bound: bool,
     ) -> Result<StatementName, UpstreamError> {
         if self.conversation.skipping {
             return Ok(StatementName::unnamed());
         }
-        let name = match self.find_read(&Wanted::passing(&permit.sql, types, read_under)) {
-            Some(name) => name,
-            None => {
-                let settings = self.conversation.applied.in_force();
-                self.prepare_anew(permit, types, &Wanted::passing(&permit.sql, types, &settings))?
-            }
-        };
-        if bound {
-            self.conversation.prepared.count_use(&permit.sql, &name);
+        if let Some(name) = self.find_read(&Wanted::passing(&permit.sql, types, read_under)) {
+            return Ok(name);
         }
-        Ok(name)
+        let settings = self.conversation.applied.in_force();
+        self.prepare_anew(permit, types, &Wanted::passing(&permit.sql, types, &settings))
     }
     /// Bind: the client's values and formats for a statement of this connection.
     pub fn bind(&mut self, portal: &str, statement: &StatementName, rest: &BindRest<'_>) -> Enqueued {

@@ -71,7 +71,7 @@ SELECT w.nspname::text, w.relname::text, json_build_object(
         FROM pg_index i
         CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-        WHERE i.indrelid = w.oid AND i.indisprimary AND i.indisvalid AND k.place <= i.indnkeyatts
+        WHERE i.indrelid = w.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate AND k.place <= i.indnkeyatts
     ), '[]'),
     'unique_keys', COALESCE((
         SELECT json_agg((
@@ -90,7 +90,8 @@ SELECT w.nspname::text, w.relname::text, json_build_object(
         FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
         WHERE i.inhrelid = w.oid
     ), '[]'),
-    'has_children', EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = w.oid)
+    'has_children', EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = w.oid),
+    'tableoid', CASE WHEN w.relkind <> 'v' THEN has_column_privilege(w.oid, 'tableoid', 'SELECT') ELSE false END
 )::text
 FROM wanted w
 ORDER BY 1, 2

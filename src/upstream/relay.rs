@@ -108,6 +108,12 @@ impl RowRelay {
             ..Self::rows(limit, false, drop_notices)
         }
     }
+    /// So many rows of the limit went to the client by other means.
+    pub fn spend(&mut self, rows: u64) {
+        if self.limit != u64::MAX {
+            self.limit = self.limit.saturating_sub(rows);
+        }
+    }
     /// Rows that went to the client (or stand in `out`), without those withheld.
     pub fn sent(&self) -> u64 {
         self.sent

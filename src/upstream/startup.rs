@@ -247,17 +247,7 @@ impl Start {
     /// The SQLSTATE says enough; the warehouse's text stays out, since it may quote what it was sent.
     fn refused(&self, body: &[u8]) -> ConnectError {
         let state = Report::parse(body).ok().and_then(|report| report.sqlstate()).unwrap_or(SqlState::new("XX000"));
-        let problem = Problem::of(state);
-        let said = match problem {
-            Problem::Password => "refuses the password",
-            Problem::Account => "does not let this account in from here (pg_hba.conf)",
-            Problem::Database => "has no such database",
-            Problem::Full => "has no connection left for this account",
-            Problem::NotReady => "starts or stops",
-            Problem::Pinned => "does not take the start-up options that pgveil needs (is a pooler in between?)",
-            _ => "refuses the connection",
-        };
-        ConnectError::new(problem, format!("{} {said} (SQLSTATE {state})", self.place))
+        ConnectError::refused(&self.place, state)
     }
     fn lost(&self, error: &io::Error) -> ConnectError {
         let kind = error.kind();

@@ -1,6 +1,8 @@
 //! A warehouse full of markers, and pgveil in front of it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use pgveil::demo::postgres::{LocalPostgres, LocalPostgresOptions};
 
@@ -23,7 +25,8 @@ pub fn directory() -> PathBuf {
 pub struct Fixture {
     pub proxy: Proxy,
     pub markers: Vec<Marker>,
-    _warehouse: Warehouse,
+    pub warehouse: Warehouse,
+    superuser: Mutex<Wire>,
 }
 
 impl Fixture {
@@ -41,7 +44,7 @@ impl Fixture {
         succeed(&mut superuser, vacuum);
         let proxy = Self::proxy(&warehouse);
         let markers = canaries::markers(HASH_KEY);
-        Self { proxy, markers, _warehouse: warehouse }
+        Self { proxy, markers, warehouse, superuser: Mutex::new(superuser) }
     }
 
     /// Another pgveil on the same warehouse, for what changes files.
@@ -64,6 +67,11 @@ impl Fixture {
             std::fs::write(config, text).unwrap();
         })
     }
+
+    /// Runs SQL past pgveil.
+    pub fn sql(&self, sql: &str) {
+        succeed(&mut self.superuser.lock().unwrap(), sql);
+    }
 }
 
 fn succeed(wire: &mut Wire, sql: &str) {
@@ -83,4 +91,32 @@ pub fn password(user: &str) -> &'static str {
 /// Logs in.
 pub fn login(proxy: &Proxy, user: &str, parameters: &[(&str, &str)]) -> Result<Wire, Box<Answer>> {
     Wire::connect(proxy.port, user, password(user), DATABASE, parameters)
+}
+
+/// The generation that serves, from the metrics.
+pub fn generation(proxy: &Proxy) -> u64 {
+    let metrics = proxy.http("/metrics").expect("the metrics");
+    let line = metrics.lines().find(|l| l.starts_with("pgveil_generation ")).expect("the generation");
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+/// Replaces a text in a file of pgveil's and waits until the new files serve.
+pub fn edit(proxy: &Proxy, file: &str, from: &str, to: &str) -> Result<(), String> {
+    let path = proxy.files.dir().join(file);
+    let text = std::fs::read_to_string(&path).map_err(|e| format!("{file}: {e}"))?;
+    if !text.contains(from) {
+        return Err(format!("{file} does not hold {from:?}"));
+    }
+    let before = generation(proxy);
+    let next = proxy.files.dir().join("next.tmp");
+    std::fs::write(&next, text.replace(from, to)).unwrap();
+    std::fs::rename(next, path).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while generation(proxy) == before {
+        if Instant::now() > deadline {
+            return Err(format!("the edit of {file} did not take effect:\n{}", proxy.log()));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }

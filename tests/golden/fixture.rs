@@ -126,6 +126,7 @@ fn table(name: &str, number: usize, columns: &[&str]) -> (RelationName, Relation
         barrier: true,
         parents: Vec::new(),
         has_children: false,
+        tableoid: false,
     };
     (name, relation)
 }
@@ -145,6 +146,7 @@ fn column_facts(name: &str, at: usize, sql_type: &str, not_null: bool) -> Column
         "date" => ("date", 1082, -1, "date"),
         "timestamp" => ("timestamp", 1114, -1, "timestamp without time zone"),
         "timestamptz" => ("timestamptz", 1184, -1, "timestamp with time zone"),
+        "json" => ("json", 114, -1, "json"),
         "jsonb" => ("jsonb", 3802, -1, "jsonb"),
         other => panic!("schema.sql has the type {other}, which the fixture does not know"),
     };

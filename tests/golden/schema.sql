@@ -40,6 +40,13 @@ CREATE TABLE erp.orders_v7 (
   note text,
   margin numeric(12,2)
 );
+CREATE TABLE erp.baskets (
+  id int8 PRIMARY KEY,
+  owner text,
+  content json,
+  sizes int4,
+  tags text[]
+);
 CREATE TABLE erp.customers (
   id int8 PRIMARY KEY,
   name text,

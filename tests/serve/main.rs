@@ -12,12 +12,15 @@ mod common;
 
 mod alike;
 mod audit;
+mod carets;
 mod clients;
+mod equality;
 mod faults;
 mod limits;
 mod login;
 mod policy;
 mod protocol;
+mod relations;
 mod reload;
 
 use std::sync::Arc;
@@ -46,7 +49,10 @@ fn main() {
         protocol::CASES,
         limits::CASES,
         audit::CASES,
+        carets::CASES,
         clients::CASES,
+        equality::CASES,
+        relations::CASES,
         reload::CASES,
         faults::CASES,
     ]

@@ -179,6 +179,41 @@ SELECT x.a, x.b FROM marketing.campaigns AS x(a, b) ORDER BY 1 LIMIT 2;
 SELECT t.campaigns FROM (SELECT 1 AS campaigns) t;
 SELECT lower(name), count(*), sum(budget_cents)::bigint, CASE WHEN true THEN channel END, ARRAY[1], coalesce(name, '') FROM marketing.campaigns GROUP BY name, channel ORDER BY name LIMIT 2;
 
+-- Columns that are not read are not shown to the rest of the statement.
+SELECT count(*) FROM marketing.leads;
+SELECT l.n, l.mail FROM marketing.leads AS l (n, who, mail) ORDER BY l.n LIMIT 5;
+SELECT j.b FROM (finance.orders o JOIN finance.invoices i ON i.order_id = o.order_id) AS j (a, b) ORDER BY 1 LIMIT 5;
+SELECT j.carrier FROM (finance.orders o JOIN ops.shipments s ON s.order_id = o.order_id) AS j ORDER BY j.shipment_id LIMIT 5;
+SELECT count(*) FROM finance.orders NATURAL JOIN finance.invoices;
+SELECT carrier FROM finance.orders o JOIN ops.shipments s USING (order_id) ORDER BY s.shipment_id LIMIT 5;
+SELECT lead_id AS score FROM marketing.leads ORDER BY score LIMIT 5;
+SELECT lead_id FROM marketing.leads ORDER BY score DESC, company, lead_id LIMIT 5;
+SELECT count(l), count(l.*), count(DISTINCT l.email) FROM marketing.leads l;
+SELECT o.order_id, (SELECT count(*) FROM ops.shipments WHERE order_id = o.order_id) FROM finance.orders o ORDER BY 1 LIMIT 5;
+SELECT o.order_id FROM finance.orders o WHERE EXISTS (SELECT 1 FROM ops.shipments s WHERE s.order_id = o.order_id) ORDER BY 1 LIMIT 5;
+SELECT x.carrier FROM finance.orders o, LATERAL (SELECT carrier FROM ops.shipments s WHERE s.order_id = o.order_id) x ORDER BY o.order_id, 1 LIMIT 5;
+
+SELECT (c).* FROM marketing.campaigns c ORDER BY campaign_id LIMIT 5;
+SELECT (l).email, (l).* FROM marketing.leads l ORDER BY lead_id LIMIT 5;
+SELECT email(l), phone(l), company(l) FROM marketing.leads l ORDER BY lead_id LIMIT 5;
+SELECT (jsonb_each_text(to_jsonb(l))).* FROM marketing.leads l ORDER BY 2, 1 LIMIT 12;
+SELECT (ROW(l.email, l.phone)).*, ((l.score, 1)).* FROM marketing.leads l ORDER BY lead_id LIMIT 3;
+SELECT count(*), min(customer_email), max(total) FROM ONLY finance.orders;
+SELECT o.order_id, o.card_number FROM finance.orders * AS o ORDER BY 1 LIMIT 5;
+SELECT l.email, t.n, t.w, t.i FROM (SELECT * FROM marketing.leads ORDER BY lead_id LIMIT 4) l, ROWS FROM (generate_series(1, 2), regexp_split_to_table(l.email, '@')) WITH ORDINALITY AS t(n, w, i) ORDER BY l.lead_id, t.i;
+SELECT l.lead_id, x.email FROM marketing.leads l, json_to_record(row_to_json(l)) AS x(email text, phone text) ORDER BY 1 LIMIT 5;
+SELECT l.lead_id, json_to_record.phone FROM marketing.leads l, json_to_record(row_to_json(l)) AS (company text, phone text) ORDER BY 1 LIMIT 5;
+SELECT region, status, count(*) FROM finance.orders GROUP BY GROUPING SETS (ROLLUP (region, status), CUBE (status), ()) ORDER BY 1 NULLS LAST, 2 NULLS LAST, 3;
+SELECT customer_email, count(*) FROM finance.orders GROUP BY DISTINCT ROLLUP (customer_email), ROLLUP (customer_email) ORDER BY 2 DESC, 1 LIMIT 5;
+SELECT lower(status::text), count(*) FROM finance.orders GROUP BY ROLLUP ((lower(status::text))) ORDER BY 1;
+SELECT count(*) FROM finance.orders WHERE total BETWEEN SYMMETRIC 500 AND 100;
+SELECT count(*) FROM finance.orders WHERE customer_email NOT BETWEEN SYMMETRIC 'z' AND 'a';
+SELECT concat_ws('/', VARIADIC ARRAY[email, phone, company]), num_nulls(VARIADIC ARRAY[email, phone]) FROM marketing.leads ORDER BY lead_id LIMIT 5;
+SELECT lead_id FROM marketing.leads WHERE email IN ((SELECT min(email) FROM marketing.leads), 'x') ORDER BY 1;
+SELECT ts_rank(to_tsvector('english'::regconfig, l.email || ' ' || coalesce(l.company, '')), to_tsquery('english'::regconfig, 'gmbh | inc')) FROM marketing.leads l ORDER BY lead_id LIMIT 5;
+SELECT lead_id, min(email) OVER (ORDER BY lead_id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW), count(*) OVER w FROM marketing.leads WINDOW w AS (ORDER BY company GROUPS 1 PRECEDING EXCLUDE TIES) ORDER BY lead_id LIMIT 9;
+SELECT j.order_id, j.*, o.card_number, i.billed_to FROM finance.orders o JOIN finance.invoices i USING (order_id, region) AS j ORDER BY 1 LIMIT 9;
+WITH RECURSIVE t AS (SELECT campaign_id, 1 AS n FROM (SELECT campaign_id FROM marketing.campaigns ORDER BY 1 LIMIT 2) c UNION ALL SELECT campaign_id, n + 1 FROM t WHERE n < 3) SEARCH DEPTH FIRST BY campaign_id SET o CYCLE campaign_id SET seen USING p SELECT campaign_id, n, seen FROM t ORDER BY o, n, campaign_id;
 -- manager
 SELECT * FROM finance.refunds ORDER BY refund_id LIMIT 10;
 SELECT reason, count(*), sum(amount) FROM finance.refunds GROUP BY reason ORDER BY 1 NULLS FIRST;
@@ -188,6 +223,12 @@ SELECT extract(year FROM born), count(*) FROM ops.couriers GROUP BY 1 ORDER BY 1
 SELECT * FROM ops.support_tickets ORDER BY ticket_id LIMIT 10;
 SELECT customer_email, count(*) FROM ops.support_tickets GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5;
 SELECT count(*) FROM ops.support_tickets WHERE body LIKE '%reach me%';
+-- A text that is compared with a hashed column is hashed by pgveil, and here by hand: behind ==> stands what the twin is asked.
+SELECT ticket_id, customer_email FROM ops.support_tickets WHERE customer_email = 'farid.jansen32@example.com' ORDER BY 1; ==> SELECT ticket_id, customer_email FROM ops.support_tickets WHERE customer_email = m.hash('farid.jansen32@example.com', :key) ORDER BY 1
+SELECT count(*) FROM ops.support_tickets t WHERE t.customer_email NOT IN ('farid.jansen32@example.com', 'hugo.novak36846@example.org'); ==> SELECT count(*) FROM ops.support_tickets t WHERE t.customer_email NOT IN (m.hash('farid.jansen32@example.com', :key), m.hash('hugo.novak36846@example.org', :key))
+SELECT t.ticket_id, l.lead_id FROM ops.support_tickets t LEFT JOIN marketing.leads l ON l.email = t.customer_email AND t.customer_email IN ('farid.jansen32@example.com'::text, 'it''s nobody') ORDER BY 1, 2 LIMIT 20; ==> SELECT t.ticket_id, l.lead_id FROM ops.support_tickets t LEFT JOIN marketing.leads l ON l.email = t.customer_email AND t.customer_email = m.hash('farid.jansen32@example.com', :key) ORDER BY 1, 2 LIMIT 20
+SELECT priority, count(*) FILTER (WHERE customer_email <> 'farid.jansen32@example.com') AS others FROM ops.support_tickets GROUP BY 1 ORDER BY 1; ==> SELECT priority, count(*) FILTER (WHERE customer_email <> m.hash('farid.jansen32@example.com', :key)) AS others FROM ops.support_tickets GROUP BY 1 ORDER BY 1
+SELECT DISTINCT customer_email IS DISTINCT FROM 'farid.jansen32@example.com' AS other FROM ops.support_tickets ORDER BY 1; ==> SELECT DISTINCT customer_email IS DISTINCT FROM m.hash('farid.jansen32@example.com', :key) AS other FROM ops.support_tickets ORDER BY 1
 SELECT t.customer_email, l.company FROM ops.support_tickets t JOIN marketing.leads l ON l.email = t.customer_email ORDER BY t.ticket_id, l.lead_id LIMIT 10;
 SELECT customer_email FROM finance.orders ORDER BY order_id LIMIT 5;
 SELECT day, gross FROM finance.revenue_legacy ORDER BY day LIMIT 5;

@@ -121,3 +121,20 @@ fn mistakes_in_masks() {
     let found = told(&compile_all(&[&text], &rules()).unwrap_err());
     assert_told(&found, "25:8 the mask \"hash\" needs [masking] hash_key | set it in pgveil.toml to 32 bytes or more");
 }
+
+#[test]
+fn equality_predicates_need_a_hash() {
+    let with = |mask: &str, predicates: &str| {
+        let column = format!("pii = true\n{mask}predicates = {predicates}\n");
+        compile_all(&[&PRODUCT.replace("pii = true\n", &column)], &CatalogRules { has_hash_key: true, ..rules() })
+    };
+    let (catalog, _) = with("mask = \"hash\"\n", "\"equality\"").unwrap();
+    let equality: Vec<bool> = catalog.iter().flat_map(|p| p.columns.iter().map(|c| c.equality)).collect();
+    assert_eq!(equality, [false, true, false]);
+    for mask in ["", "mask = \"last4\"\n"] {
+        let wrong = told(&with(mask, "\"equality\"").unwrap_err());
+        assert!(wrong.iter().any(|t| t.contains("predicates needs mask = \"hash\"")), "{wrong:#?}");
+    }
+    let wrong = told(&with("mask = \"hash\"\n", "\"range\"").unwrap_err());
+    assert!(wrong.iter().any(|t| t.contains("equality")), "{wrong:#?}");
+}

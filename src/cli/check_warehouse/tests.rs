@@ -36,7 +36,15 @@ ALTER TABLE sales.mine OWNER TO wide;
 "#;
 
 fn column(name: &str, contract_type: ContractType, nullable: bool) -> Column {
-    Column { name: name.to_owned(), contract_type, description: String::new(), pii: Pii::No, nullable, mask: None }
+    Column {
+        name: name.to_owned(),
+        contract_type,
+        description: String::new(),
+        pii: Pii::No,
+        nullable,
+        mask: None,
+        equality: false,
+    }
 }
 
 fn product(id: &str, relation: &str, columns: Vec<Column>) -> Arc<Product> {
@@ -173,6 +181,18 @@ async fn contracts_and_accounts_are_held_against_the_warehouse() {
     print(&superuser, false, true, &mut json).unwrap();
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(json["findings"][0]["code"], "account_superuser");
+}
+
+#[tokio::test]
+async fn a_comparison_that_is_not_leak_proof_here_is_named() {
+    let server = TestPostgres::start();
+    server.sql("postgres", SCHEMA);
+    let as_it_is = checked(&server, "narrow").await;
+    assert!(!as_it_is.findings.iter().any(|finding| finding.code == "leak_proof"), "{as_it_is:?}");
+    server.sql("postgres", "ALTER FUNCTION pg_catalog.date_lt(date, date) NOT LEAKPROOF");
+    let changed = checked(&server, "narrow").await;
+    let finding = changed.findings.iter().find(|finding| finding.code == "leak_proof").unwrap();
+    assert!(finding.level == Gravity::Warning && finding.message.ends_with("here: <(date, date)"), "{finding}");
 }
 
 #[tokio::test]

@@ -33,13 +33,19 @@ fn an_allowed_statement_shows_what_would_run() {
         "because    crm.people.email is personal and is read masked",
         "  mask     email: last4",
         "  filter   \"region\" = 'EU'",
-        "  fence    OFFSET 0",
+        "  fence    left out: no condition can tell of a hidden row",
         "limit      at most 10000 rows (max_rows of defaults)",
         "limit      at most 30s",
         "forwarded  SELECT",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
+}
+
+#[test]
+fn a_fence_that_stands_says_why() {
+    let (text, _) = explain(&["--user", "ana", "SELECT id FROM crm.people WHERE email LIKE 'a%'"]);
+    assert!(text.contains("  fence    OFFSET 0: LIKE is not leak-proof"), "{text}");
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub(super) fn next_steps(dir: &Path, dsn: &str, user: &str, password: &str, tabl
          user {user}, password {password} (shown once; policy.toml holds a verifier)\n\
          \n\
          next:\n{export}  \
-         pgveil check --config {dir}/pgveil.toml\n  \
+         pgveil check --config {dir}/pgveil.toml --warehouse\n  \
          pgveil serve --config {dir}/pgveil.toml\n  \
          psql \"host=127.0.0.1 port=6432 user={user} dbname={name}\"\n",
         table.relation(),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::Product;
+use crate::catalog::{ContractType, Product};
 use crate::config::Attribute;
 use crate::error::ClientError;
 use crate::names::quote_literal;
@@ -55,7 +55,38 @@ pub(in crate::govern) fn compile(
 ) -> Result<Expr, Fault> {
     let mut expr = parse(&placeholder::quote(text)?)?;
     check::Check { purpose, product, facts, functions }.run(&mut expr)?;
+    if purpose == Purpose::Filter && !may_be_condition(&expr, product) {
+        let hint = "write a comparison, such as region = {user.region}, or a boolean column";
+        return Err(Fault::new("it is no condition: its value is neither true nor false").with_hint(hint));
+    }
     Ok(expr)
+}
+
+/// Whether the value of an expression can be a boolean, as far as its outermost node tells.
+fn may_be_condition(expr: &Expr, product: &Product) -> bool {
+    match expr {
+        Expr::Nested(inner) => may_be_condition(inner, product),
+        Expr::Identifier(name) if placeholder::attribute(name).is_none() => {
+            let name = sql::ident(name);
+            product.columns.iter().any(|c| c.name == name && c.contract_type == ContractType::Boolean)
+        }
+        Expr::Identifier(_) | Expr::Array(_) => false,
+        Expr::Value(value) => match &value.value {
+            Value::Boolean(_) | Value::Null => true,
+            Value::SingleQuotedString(text) => matches!(text.trim(), "t" | "true" | "f" | "false"),
+            _ => false,
+        },
+        Expr::BinaryOp { op, .. } => !matches!(
+            op,
+            BinaryOperator::Plus
+                | BinaryOperator::Minus
+                | BinaryOperator::Multiply
+                | BinaryOperator::Divide
+                | BinaryOperator::Modulo
+                | BinaryOperator::StringConcat
+        ),
+        _ => true,
+    }
 }
 
 /// One expression, and nothing after it.
@@ -97,6 +128,15 @@ pub(in crate::govern) fn text_literal(text: &str) -> Expr {
     let quoted = quote_literal(text);
     let inner = quoted.get(1..quoted.len() - 1).unwrap_or_default();
     Expr::value(Value::SingleQuotedString(inner.to_owned()))
+}
+
+/// Puts an expression in the place of a quoted name.
+pub(in crate::govern) fn put_in(expr: &mut Expr, name: &str, put: &Expr) {
+    walk::each(expr, &mut |expr| {
+        if matches!(expr, Expr::Identifier(ident) if ident.quote_style.is_some() && ident.value == name) {
+            *expr = Expr::Nested(Box::new(put.clone()));
+        }
+    });
 }
 
 /// `(a) AND (b)`.

@@ -126,6 +126,9 @@ fn what_depends_on_settings_reads_more_or_is_unknown_is_a_load_error() {
         ("region = 'EU'; DROP TABLE people", ""),
         ("region = 'EU' region", ""),
         ("region = $1", "$"),
+        ("region", "neither true nor false"),
+        ("(id + 1)", "neither true nor false"),
+        ("'EU'", "neither true nor false"),
         ("", ""),
     ] {
         let shown = faults(predicate);

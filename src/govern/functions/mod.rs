@@ -107,6 +107,11 @@ fn in_pg_catalog(name: &str, qualified: bool) -> FunctionRule {
     }
 }
 
+/// Whether PostgreSQL has a function of this name, allowed or not, or its grammar does.
+pub fn is_known(name: &str) -> bool {
+    is_grammar(name) || entry(name).is_some()
+}
+
 /// The refusal that a client sees.
 pub fn refusal(schema: Option<&str>, name: &str, reason: &str, hint: Option<String>) -> Refusal {
     let shown = schema.map_or_else(|| name.to_owned(), |schema| format!("{schema}.{name}"));

@@ -45,6 +45,19 @@ pub(in crate::govern) fn compile(
     }
 }
 
+/// How a text is hashed for comparison with a hashed column: [`lookup_of`] puts the text in. `None`: the column has no hash of
+/// which that can be said.
+pub(in crate::govern) fn lookup(column: &Column, fact: &ColumnFacts) -> Option<Expr> {
+    (column.equality && column.mask == Some(Mask::Hash)).then(|| expression::parse(&template::lookup(fact)).ok())?
+}
+
+/// A lookup with its text.
+pub(in crate::govern) fn lookup_of(lookup: &Expr, text: &Expr) -> Expr {
+    let mut hash = lookup.clone();
+    expression::put_in(&mut hash, template::LOOKED_FOR, text);
+    hash
+}
+
 /// The mask of a personal column without one of its own: `last4` where the type holds it, else `null`.
 fn by_default(column: &Column, fact: Option<&ColumnFacts>) -> Mask {
     let holds_last4 = match fact {

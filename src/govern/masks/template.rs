@@ -122,6 +122,17 @@ fn collation_of(fact: &ColumnFacts) -> String {
     }
 }
 
+/// What stands in a lookup for the text that is looked for.
+pub(super) const LOOKED_FOR: &str = "{looked for}";
+
+/// The hash of a text that is compared with the column. A text that is itself a hash, as the column shows it, stays: people
+/// look for what they have seen, too.
+pub(super) fn lookup(fact: &ColumnFacts) -> String {
+    let text = format!("CAST({} AS text)", quote_identifier(LOOKED_FOR));
+    let hash = hmac(&text);
+    format!("CAST(CASE WHEN {text} ~ '^[0-9a-f]{{64}}$' THEN {text} ELSE {hash} END AS {})", type_of(fact))
+}
+
 fn hmac(text: &str) -> String {
     let padded =
         |setting: &str| format!("pg_catalog.decode(pg_catalog.current_setting({}), 'hex')", quote_literal(setting));

@@ -1,15 +1,18 @@
 //! Function calls, windows, and the keywords that are calls.
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::tokenizer::Span;
 
 use crate::govern::fold;
 use crate::govern::functions::{self, Answer, FunctionRule};
+use crate::govern::types;
 use crate::sql::ast::{
     CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArgumentClause,
     FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectNamePart, Query, Select, SelectFlavor,
     SelectItem, SetExpr, Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
-use crate::sql::{exact, ident};
+use crate::sql::resolve::{Ambiguous, ColumnLookup};
+use crate::sql::{exact, forms, ident};
 
 use super::Walker;
 use super::columns::identifiers;
@@ -31,9 +34,47 @@ impl Walker<'_> {
     /// A call in an expression; gives what takes its place.
     pub(super) fn call(&mut self, function: &mut Function) -> Walked<Option<Expr>> {
         let place = self.place(span_of(&identifiers(&function.name)?));
+        if let Some(column) = self.column_as_call(function)? {
+            return Ok(Some(column));
+        }
         match self.called(function).map_err(|denied| denied.pointing(place))? {
             Called::Function => Ok(None),
             Called::Answer(answer) => Ok(Some(*answer)),
+        }
+    }
+
+    /// `email(t)` is `t.email` to Postgres where `t` is a relation with such a column and there is no function of that name.
+    /// Where there is one, in pg_catalog or as a type, it is a call.
+    fn column_as_call(&mut self, function: &Function) -> Walked<Option<Expr>> {
+        let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } =
+            function;
+        let more = *uses_odbc_syntax
+            || !matches!(parameters, FunctionArguments::None)
+            || !within_group.is_empty()
+            || filter.is_some()
+            || null_treatment.is_some()
+            || over.is_some();
+        let FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, clauses }) = args else {
+            return Ok(None);
+        };
+        let (
+            [ObjectNamePart::Identifier(column)],
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(table)))],
+        ) = (name.0.as_slice(), args.as_slice())
+        else {
+            return Ok(None);
+        };
+        let (own, relation) = (ident(column), ident(table));
+        let known = functions::is_known(&own) || types::is_known(&own);
+        if more || known || !clauses.is_empty() || self.scopes.column(&relation) != ColumnLookup::Missing {
+            return Ok(None);
+        }
+        match self.scopes.relation(&relation) {
+            Ok(Some(entry)) if entry.columns.complete && entry.columns.has(&own) => {
+                let parts = self.column_parts(vec![table.clone(), column.clone()])?;
+                Ok(Some(Expr::CompoundIdentifier(parts)))
+            }
+            Ok(_) | Err(Ambiguous) => Ok(None),
         }
     }
 
@@ -138,7 +179,10 @@ impl Walker<'_> {
     /// Every call is written with its schema, so that nobody else's function of the name can be found.
     fn write_name(&mut self, function: &mut Function, schema: Option<&str>, name: &str) {
         let schema = schema.unwrap_or("pg_catalog");
-        function.name = object_name(vec![plain_or_exact(schema), plain_or_exact(name)]);
+        // The place is kept: the warehouse may have something to say about the call.
+        let span = function.name.0.first().and_then(ObjectNamePart::as_ident).map_or(Span::empty(), |part| part.span);
+        let placed = |part: &str| Ident { span, ..plain_or_exact(part) };
+        function.name = object_name(vec![placed(schema), placed(name)]);
         self.needs.functions.insert((Some(schema.to_owned()), name.to_owned()));
     }
 
@@ -221,6 +265,9 @@ impl Walker<'_> {
             Some(ObjectNamePart::Identifier(name)) => super::grouping::is_aggregate(&ident(name)),
             Some(ObjectNamePart::Function(_)) | None => false,
         };
+        let aggregates_here = aggregates && over.is_none();
+        let outer = self.in_aggregate;
+        self.in_aggregate |= aggregates_here;
         match args {
             FunctionArguments::None => {}
             FunctionArguments::Subquery(_) => return Err(foreign("a subquery as the arguments of a function")),
@@ -233,9 +280,10 @@ impl Walker<'_> {
         if let Some(condition) = filter {
             self.expr(condition)?;
         }
+        self.in_aggregate = outer;
         match over {
             None if aggregates => {
-                // What an aggregate reads needs no place in GROUP BY.
+                // What an aggregate reads needs no place in GROUP BY, unless it is an outer query's.
                 self.forget_own(before);
                 Ok(())
             }
@@ -246,8 +294,8 @@ impl Walker<'_> {
 
     fn argument_list(&mut self, list: &mut FunctionArgumentList, counts: bool) -> Walked {
         let FunctionArgumentList { duplicate_treatment: _, args, clauses } = list;
-        let alone = args.len() == 1;
-        for arg in args {
+        let (alone, last) = (args.len() == 1, args.len().saturating_sub(1));
+        for (at, arg) in args.iter_mut().enumerate() {
             let expr = match arg {
                 FunctionArg::Unnamed(expr) => expr,
                 FunctionArg::Named { name: _, arg, operator } => named(operator, arg)?,
@@ -255,6 +303,11 @@ impl Walker<'_> {
                 FunctionArg::ExprNamed { .. } => return Err(foreign("an expression as an argument's name")),
             };
             match expr {
+                FunctionArgExpr::Expr(Expr::Prefixed { prefix, value })
+                    if forms::is_form(prefix, forms::VARIADIC) && at == last =>
+                {
+                    self.expr(value)?;
+                }
                 FunctionArgExpr::Expr(expr) => self.expr(expr)?,
                 FunctionArgExpr::QualifiedWildcard(name) => {
                     self.whole_relation(name)?;
@@ -284,6 +337,7 @@ impl Walker<'_> {
     }
 
     pub(super) fn window(&mut self, spec: &mut WindowSpec) -> Walked {
+        // The name may be marked with EXCLUDE, which reads nothing.
         let WindowSpec { window_name: _, partition_by, order_by, window_frame } = spec;
         self.exprs(partition_by)?;
         self.inner_order(order_by)?;

@@ -21,14 +21,20 @@ impl Walker<'_> {
                     *expr = answer;
                     return Ok(());
                 }
+                let before = self.log.len();
                 let parts = self.column_parts(vec![name.clone()])?;
                 if let Some(rewritten) = parts.into_iter().next() {
                     *name = rewritten;
                 }
+                let read = self.log.get(before..).unwrap_or_default().to_vec();
+                self.lift(expr, &read);
                 Ok(())
             }
             Expr::CompoundIdentifier(parts) => {
+                let before = self.log.len();
                 *parts = self.column_parts(std::mem::take(parts))?;
+                let read = self.log.get(before..).unwrap_or_default().to_vec();
+                self.lift(expr, &read);
                 Ok(())
             }
             _ => Err(foreign("this expression")),
@@ -46,10 +52,14 @@ impl Walker<'_> {
                 let entry = self.qualifier(qualifier)?;
                 let name = ident(column);
                 if !entry.columns.has(&name) {
-                    return Err(self.no_column_of(&entry, qualifier, column));
+                    return Err(self.no_column_of(entry, qualifier, column));
                 }
-                self.read(entry.columns.origins(&name));
-                Ok(vec![self.qualifier_as_written(&entry, qualifier), column.clone()])
+                let origins: Vec<_> = entry.columns.origins(&name).collect();
+                let written = self.qualifier_as_written(entry, qualifier);
+                let touched: Vec<_> = entry.columns.list.iter().filter(|column| column.name == name).cloned().collect();
+                touched.iter().for_each(|column| self.touched.column(column));
+                self.read(origins);
+                Ok(vec![written, column.clone()])
             }
             [] => Err(foreign("an empty name")),
         }
@@ -60,10 +70,15 @@ impl Walker<'_> {
         let exact_name = ident(name);
         match self.scopes.column(&exact_name) {
             ColumnLookup::Found(origins) => {
+                match self.scopes.only_column(&exact_name).cloned() {
+                    Some(column) => self.touched.column(&column),
+                    None => self.touched.anything(),
+                }
                 self.read(origins);
                 return Ok(name.clone());
             }
             ColumnLookup::Perhaps(origins) => {
+                self.touched.anything();
                 self.read(origins);
                 // It may also be the relation of that name, of which every column then counts.
                 if let Ok(Some(entry)) = self.scopes.relation(&exact_name) {
@@ -86,7 +101,7 @@ impl Walker<'_> {
     }
 
     /// The relation that the part of a reference before its column means.
-    fn qualifier(&self, qualifier: &[Ident]) -> Walked<Entry> {
+    pub(super) fn qualifier(&self, qualifier: &[Ident]) -> Walked<&Entry> {
         let found = match qualifier {
             [table] => self.scopes.relation(&ident(table)),
             [schema, table] => self.unaliased(&ident(schema), &ident(table)),
@@ -101,7 +116,7 @@ impl Walker<'_> {
             }
         };
         match found {
-            Ok(Some(entry)) if qualifier.len() == 1 || self.reaches(entry) => Ok(entry.clone()),
+            Ok(Some(entry)) if qualifier.len() == 1 || self.reaches(entry) => Ok(entry),
             Ok(Some(_)) => {
                 Err(qualifier.last().map_or_else(|| foreign("an empty name"), |table| self.ambiguous_table(table)))
             }
@@ -130,7 +145,7 @@ impl Walker<'_> {
     fn qualifier_as_written(&self, entry: &Entry, qualifier: &[Ident]) -> Ident {
         match qualifier {
             [table] if ident(table) == ident(&entry.written) => table.clone(),
-            _ => entry.written.clone(),
+            _ => Ident { span: span_of(qualifier), ..entry.written.clone() },
         }
     }
 
@@ -138,9 +153,10 @@ impl Walker<'_> {
     pub(super) fn whole_relation(&mut self, name: &mut ObjectName) -> Walked<Columns> {
         let parts = identifiers(name)?;
         let entry = self.qualifier(&parts)?;
-        self.read_all(&entry.columns);
-        name.0 = vec![ObjectNamePart::Identifier(self.qualifier_as_written(&entry, &parts))];
-        Ok(entry.columns)
+        let (columns, written) = (entry.columns.clone(), self.qualifier_as_written(entry, &parts));
+        self.read_all(&columns);
+        name.0 = vec![ObjectNamePart::Identifier(written)];
+        Ok(columns)
     }
 
     /// `*`: the columns of the current FROM clause, all of which are read.
@@ -155,6 +171,7 @@ impl Walker<'_> {
     }
 
     pub(super) fn read_all(&mut self, columns: &Columns) {
+        columns.list.iter().for_each(|column| self.touched.column(column));
         self.read(columns.list.iter().flat_map(|column| column.origins.iter().copied()));
     }
 

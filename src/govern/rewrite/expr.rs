@@ -2,11 +2,11 @@
 
 use crate::govern::permit::Denial;
 use crate::sql::ast::{
-    AccessExpr, Array, CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, ExtractSyntax, Ident, Interval, Spanned,
-    Subscript, TypedString, Value,
+    AccessExpr, Array, BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr, ExtractSyntax, Ident,
+    Interval, ObjectName, Spanned, Subscript, TypedString, Value,
 };
-use crate::sql::resolve::ColumnLookup;
-use crate::sql::with_deep_stack;
+use crate::sql::resolve::{ColumnLookup, Columns};
+use crate::sql::{forms, with_deep_stack};
 
 use super::Walker;
 use super::literals::literal;
@@ -50,20 +50,33 @@ impl Walker<'_> {
             | Expr::IsNotUnknown(inner)
             | Expr::Nested(inner) => self.expr(inner),
             Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
+                if self.hashed_comparison(left, right)? {
+                    return Ok(());
+                }
                 self.expr(left)?;
                 self.expr(right)
             }
             Expr::IsJson { expr, kind: _, unique_keys: _, negated: _ } => self.expr(expr),
             Expr::IsNormalized { expr, form: _, negated: _ } => self.expr(expr),
-            Expr::InList { expr, list, negated: _ } => {
-                self.expr(expr)?;
+            Expr::InList { expr: operand, list, negated } => {
+                if let Some(hashed) = self.hashed_list(operand, list, *negated)? {
+                    *expr = hashed;
+                    return Ok(());
+                }
+                self.expr(operand)?;
                 self.exprs(list)
             }
             Expr::InSubquery { expr, subquery, negated: _ } => {
                 self.expr(expr)?;
                 self.query(subquery, None, None).map(|_| ())
             }
-            Expr::Between { expr, negated: _, low, high } => self.each([&mut **expr, &mut **low, &mut **high]),
+            Expr::Between { expr, negated: _, low, high } => {
+                let low = match &mut **low {
+                    Expr::Prefixed { prefix, value } if forms::is_form(prefix, forms::SYMMETRIC) => value,
+                    low => low,
+                };
+                self.each([&mut **expr, low, &mut **high])
+            }
             Expr::BinaryOp { .. } => self.binary_chain(expr),
             Expr::Like { negated: _, any: _, expr, pattern, escape_char }
             | Expr::ILike { negated: _, any: _, expr, pattern, escape_char } => {
@@ -91,6 +104,11 @@ impl Walker<'_> {
                 }
                 absent("FORMAT in a cast", format.is_some())?;
                 let at = self.place(expr.span());
+                if let Some(known) = super::literals::built_in_name(expr, data_type) {
+                    *data_type = known;
+                    self.needs.literal_values = true;
+                    return self.expr(expr);
+                }
                 self.data_type(data_type).map_err(|denied| denied.pointing(at))?;
                 self.expr(expr)
             }
@@ -188,6 +206,11 @@ impl Walker<'_> {
             match rest {
                 Expr::BinaryOp { left, op, right } => {
                     self.binary_operator(op)?;
+                    if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq)
+                        && self.hashed_comparison(left, right)?
+                    {
+                        return Ok(());
+                    }
                     self.expr(right)?;
                     rest = left;
                 }
@@ -200,6 +223,10 @@ impl Walker<'_> {
     fn field_access(&mut self, root: &mut Expr, chain: &mut Vec<AccessExpr>) -> Walked<Option<Expr>> {
         for access in chain.iter_mut() {
             match access {
+                AccessExpr::Dot(Expr::Identifier(star)) if forms::is_form(star, forms::STAR) => {
+                    let hint = "It can stand after SELECT alone: name the fields.";
+                    return Err(construct("(…).* in this place", hint).pointing(self.place(star.span)));
+                }
                 AccessExpr::Dot(Expr::Identifier(_)) => {}
                 AccessExpr::Dot(other) => {
                     return Err(construct("this after a dot", "Name a field.").pointing(self.place(other.span())));
@@ -244,6 +271,47 @@ impl Walker<'_> {
             Some((table, column)) => Some(Expr::CompoundIdentifier(vec![table, column])),
             None => None,
         })
+    }
+
+    /// `(t).*`, `(f(x)).*` after SELECT: the columns, and what takes its place where that has another shape. `None`: it is no
+    /// such item.
+    pub(super) fn every_field(&mut self, expr: &mut Expr) -> Walked<Option<(Columns, Option<ObjectName>)>> {
+        let Expr::CompoundFieldAccess { root, access_chain } = expr else { return Ok(None) };
+        let [AccessExpr::Dot(Expr::Identifier(star))] = access_chain.as_slice() else { return Ok(None) };
+        if !forms::is_form(star, forms::STAR) {
+            return Ok(None);
+        }
+        let place = self.place(star.span);
+        let mut inner = &mut **root;
+        while let Expr::Nested(next) = inner {
+            inner = next;
+        }
+        match inner {
+            Expr::Identifier(table) if self.scopes.column(&crate::sql::ident(table)) == ColumnLookup::Missing => {
+                let mut name = ObjectName::from(vec![table.clone()]);
+                let columns = self.whole_relation(&mut name)?;
+                Ok(Some((columns, Some(name))))
+            }
+            Expr::QualifiedWildcard(name, _) => {
+                // `(t.*).*`
+                let columns = self.whole_relation(name)?;
+                Ok(Some((columns, Some(name.clone()))))
+            }
+            Expr::Function(function) => {
+                let Some(fields) = super::tables::fields(function) else {
+                    let hint = "The fields of this function's result are not known here: call it in FROM.";
+                    return Err(construct("(…).*", hint).pointing(place));
+                };
+                self.expr(inner)?;
+                Ok(Some((Columns::named(fields), None)))
+            }
+            Expr::Tuple(items) => {
+                let fields: Vec<String> = (1..=items.len()).map(|n| format!("f{n}")).collect();
+                self.expr(inner)?;
+                Ok(Some((Columns::named(fields), None)))
+            }
+            _ => Err(construct("(…).*", "Name the columns, or write alias.* of a relation.").pointing(place)),
+        }
     }
 
     /// Fields behind the first ones would belong to composite values, of which the contract says nothing.
@@ -318,7 +386,7 @@ fn foreign_expr(expr: &Expr) -> Box<Denial> {
         Expr::InUnnest { .. } => construct("IN UNNEST", "Use = ANY (array)."),
         Expr::RLike { .. } => construct("RLIKE", "Use ~."),
         Expr::Convert { .. } => construct("CONVERT", "Use CAST."),
-        Expr::Prefixed { .. } => foreign("a literal with a prefix"),
+        Expr::Prefixed { prefix, .. } => foreign(&format!("{prefix} in this place")),
         Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => foreign("a grouping set outside of GROUP BY"),
         Expr::Struct { .. } => construct("STRUCT", "Use ROW."),
         Expr::Named { .. } => foreign("AS inside of an expression"),

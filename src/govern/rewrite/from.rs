@@ -3,11 +3,11 @@
 use crate::error::sqlstate;
 use crate::govern::permit::Denial;
 use crate::sql::ast::{
-    FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor,
+    Expr, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor,
     TableFunctionArgs, TableWithJoins,
 };
-use crate::sql::ident;
 use crate::sql::resolve::{Column, Columns, Entry};
+use crate::sql::{forms, ident, using_alias};
 
 use super::Walker;
 use super::columns::identifiers;
@@ -50,7 +50,7 @@ impl Walker<'_> {
         Ok(left)
     }
 
-    fn join(&mut self, left: Vec<Entry>, right: Vec<Entry>, operator: &mut JoinOperator) -> Walked<Vec<Entry>> {
+    fn join(&mut self, mut left: Vec<Entry>, mut right: Vec<Entry>, operator: &mut JoinOperator) -> Walked<Vec<Entry>> {
         let constraint = match operator {
             JoinOperator::Join(constraint)
             | JoinOperator::Inner(constraint)
@@ -82,9 +82,11 @@ impl Walker<'_> {
             JoinConstraint::On(condition) => {
                 // The condition sees both sides; what stands before the join is for LATERAL alone.
                 let before = self.scopes.current().entries.len();
-                self.scopes.current().entries.extend(left.iter().chain(&right).cloned());
-                self.expr(condition)?;
-                self.scopes.current().entries.truncate(before);
+                let of_right = before + left.len();
+                self.scopes.current().entries.extend(left.drain(..).chain(right.drain(..)));
+                self.condition(condition)?;
+                right = self.scopes.current().entries.split_off(of_right);
+                left = self.scopes.current().entries.split_off(before);
                 Vec::new()
             }
             JoinConstraint::Using(names) => self.using(names, &of_left, &of_right)?,
@@ -96,13 +98,64 @@ impl Walker<'_> {
             }
             JoinConstraint::None => Vec::new(),
         };
-        let own = join_columns(&merged, of_left, of_right);
+        let alias = alias_of_using(constraint)?;
+        let own = self.join_columns(&merged, operator, of_left, of_right);
         let mut entries: Vec<Entry> = left.into_iter().chain(right).filter(|entry| entry.name.is_some()).collect();
         for entry in &mut entries {
             entry.columns_visible = false;
         }
+        if let Some(alias) = alias {
+            // It has the merged columns alone, and hides no name.
+            let list = own.list.iter().take(merged.len()).cloned().collect();
+            let columns = Columns { list, complete: own.complete };
+            let entry = Entry { columns_visible: false, ..Entry::aliased(&alias, columns) };
+            no_conflict(&entries, std::slice::from_ref(&entry))?;
+            entries.push(entry);
+        }
         entries.push(Entry::join(own));
         Ok(entries)
+    }
+
+    /// The columns of a join: merged ones first, then the rest of both sides.
+    fn join_columns(&mut self, merged: &[String], operator: &JoinOperator, left: Columns, right: Columns) -> Columns {
+        let complete = left.complete && right.complete;
+        let mut list: Vec<Column> =
+            merged.iter().map(|name| self.merged_column(name, operator, &left, &right)).collect();
+        list.extend(left.list.into_iter().chain(right.list).filter(|column| !merged.contains(&column.name)));
+        Columns { list, complete }
+    }
+
+    /// A column of USING or NATURAL, which says that those of both sides are equal.
+    fn merged_column(&mut self, name: &str, operator: &JoinOperator, left: &Columns, right: &Columns) -> Column {
+        let of_side = |side: &Columns| {
+            let mut named = side.list.iter().filter(|column| column.name == name);
+            match (named.next(), named.next()) {
+                (Some(column), None) if side.complete => column.clone(),
+                _ => Column::computed(name),
+            }
+        };
+        let (of_left, of_right) = (of_side(left), of_side(right));
+        self.merged_condition(&of_left, &of_right);
+        // Where the types differ it is one of them cast to the other's.
+        let side = match operator {
+            JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::Left(_) | JoinOperator::LeftOuter(_) => {
+                of_left.shows
+            }
+            JoinOperator::Right(_) | JoinOperator::RightOuter(_) => of_right.shows,
+            // That of a full join is made of both.
+            _ => None,
+        };
+        let shows = side.filter(|_| self.same_type(&of_left, &of_right));
+        let origins = left.origins(name).chain(right.origins(name)).collect();
+        Column { name: name.to_owned(), origins, shows }
+    }
+
+    fn same_type(&self, left: &Column, right: &Column) -> bool {
+        let oid = |column: &Column| {
+            let origin = column.shows?;
+            Some(self.needs.referenced(origin.reference)?.view.columns.get(origin.column)?.type_oid)
+        };
+        oid(left).is_some() && oid(left) == oid(right)
     }
 
     /// The names of USING, of which both sides are read.
@@ -111,6 +164,9 @@ impl Walker<'_> {
         for name in names {
             let parts = identifiers(name)?;
             let [column] = parts.as_slice() else { return Err(foreign("a qualified name in USING")) };
+            if using_alias(column).is_some() {
+                continue;
+            }
             let exact_name = ident(column);
             for (side, columns) in [("left", left), ("right", right)] {
                 if !columns.has(&exact_name) && columns.complete {
@@ -131,6 +187,12 @@ impl Walker<'_> {
     fn factor(&mut self, factor: &mut TableFactor) -> Walked<Vec<Entry>> {
         if let TableFactor::NestedJoin { table_with_joins, alias } = factor {
             return self.nested_join(table_with_joins, alias.as_ref());
+        }
+        if let TableFactor::Table { name, args: Some(TableFunctionArgs { args, settings: None }), .. } = factor
+            && forms::names_form(name, forms::ONLY)
+        {
+            *name = only_relation(args)?;
+            leave_out_arguments(factor);
         }
         if let TableFactor::Table { args: None, .. } = factor {
             only_named(factor)?;
@@ -153,7 +215,7 @@ impl Walker<'_> {
         if !names.is_empty() {
             self.keep_all(&columns);
         }
-        Ok(vec![Entry::aliased(&ident(&alias.name), columns)])
+        Ok(vec![Entry::aliased(&self.alias_name(alias)?, columns)])
     }
 
     fn subquery_or_call(&mut self, factor: &mut TableFactor) -> Walked<Vec<Entry>> {
@@ -177,7 +239,7 @@ impl Walker<'_> {
                 match alias {
                     Some(alias) => {
                         columns.renamed(&plain_names(alias)?);
-                        Ok(vec![Entry::aliased(&ident(&alias.name), columns)])
+                        Ok(vec![Entry::aliased(&self.alias_name(alias)?, columns)])
                     }
                     // PostgreSQL 16 and later take it.
                     None => Ok(vec![Entry::join(columns)]),
@@ -214,6 +276,7 @@ impl Walker<'_> {
 
     /// An alias that is not there twice, or points at its second place.
     pub(super) fn alias_name(&self, alias: &TableAlias) -> Walked<String> {
+        absent("AS (…) without an alias", forms::is_form(&alias.name, ""))?;
         match alias.name.quote_style {
             None | Some('"') => Ok(ident(&alias.name)),
             Some(_) => {
@@ -221,6 +284,37 @@ impl Walker<'_> {
                 Err(construct("an alias in such quotes", "Use double quotes.").pointing(at))
             }
         }
+    }
+}
+
+/// The alias of `USING (…) AS j`, which stands last in the list.
+fn alias_of_using(constraint: &JoinConstraint) -> Walked<Option<String>> {
+    match constraint {
+        JoinConstraint::Using(names) => match names.last() {
+            Some(name) => Ok(identifiers(name)?.last().and_then(using_alias)),
+            None => Ok(None),
+        },
+        JoinConstraint::On(_) | JoinConstraint::Natural | JoinConstraint::None => Ok(None),
+    }
+}
+
+/// The relation of `ONLY t`.
+fn only_relation(args: &mut [FunctionArg]) -> Walked<ObjectName> {
+    match args {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name)))] => {
+            Ok(ObjectName::from(vec![name.clone()]))
+        }
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::CompoundIdentifier(parts)))] => {
+            Ok(ObjectName::from(parts.clone()))
+        }
+        _ => Err(foreign("ONLY of this")),
+    }
+}
+
+/// `ONLY t` is `t`: a data product has no children that could be left out.
+fn leave_out_arguments(factor: &mut TableFactor) {
+    if let TableFactor::Table { args, .. } = factor {
+        *args = None;
     }
 }
 
@@ -266,16 +360,6 @@ fn shown(entries: &[Entry]) -> Columns {
         columns.list.extend(entry.columns.list.iter().cloned());
     }
     columns
-}
-
-/// The columns of a join: merged ones first, then the rest of both sides.
-fn join_columns(merged: &[String], left: Columns, right: Columns) -> Columns {
-    let complete = left.complete && right.complete;
-    let one =
-        |name: &String| Column { name: name.clone(), origins: left.origins(name).chain(right.origins(name)).collect() };
-    let mut list: Vec<Column> = merged.iter().map(one).collect();
-    list.extend(left.list.into_iter().chain(right.list).filter(|column| !merged.contains(&column.name)));
-    Columns { list, complete }
 }
 
 /// Postgres takes two relations of one name only where both are tables of different schemas without an alias.

@@ -1,16 +1,22 @@
 //! GROUP BY, and the columns that depend on a primary key.
 //!
 //! Postgres takes `SELECT c.id, c.name … GROUP BY c.id` where `id` is the primary key of the table `c`. A derived table has
-//! no key, so the columns that are read behind the key are added to GROUP BY: each group has one value of them anyway.
+//! no key, so the columns that are read behind the key are added to GROUP BY: each group has one value of them anyway. A
+//! column of a type without equality (json, xml, point) cannot stand there: where it is read it becomes
+//! `(array_agg(column))[1]`. With grouping sets the key must be in each of them, as in Postgres.
 
 use std::collections::BTreeSet;
 
-use crate::sql::ast::{Expr, GroupByExpr, Ident, SelectItem, Value};
+use crate::sql::ast::{
+    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr,
+    Ident, SelectItem, Subscript, Value,
+};
 use crate::sql::resolve::{ColumnLookup, Columns, Origin};
-use crate::sql::{exact, ident};
+use crate::sql::{exact, forms, ident, with_deep_stack};
 
 use super::Walker;
-use super::refuse::{Walked, foreign};
+use super::refuse::{Walked, absent, foreign};
+use super::tables::{arguments, object_name};
 
 /// The aggregates of pg_catalog, as far as they may be called.
 const AGGREGATES: [&str; 51] = [
@@ -67,9 +73,69 @@ const AGGREGATES: [&str; 51] = [
     "jsonb_agg_strict",
 ];
 
+/// Types of pg_catalog by which nothing can be grouped.
+const WITHOUT_EQUALITY: [&str; 10] =
+    ["box", "circle", "json", "jsonpath", "line", "lseg", "path", "point", "polygon", "xml"];
+
 /// Whether a call of this name (without OVER) is an aggregate. To miss one costs a column more in GROUP BY.
 pub(super) fn is_aggregate(name: &str) -> bool {
     AGGREGATES.contains(&name)
+}
+
+/// A reference whose primary key is grouped by: its number, its columns, and how each is written.
+type Keyed = (usize, Vec<(Origin, Vec<Ident>)>);
+
+/// The members of a grouping set.
+fn members(set: &Function) -> impl Iterator<Item = &Expr> {
+    let list = match &set.args {
+        FunctionArguments::List(list) => list.args.as_slice(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => &[],
+    };
+    list.iter().filter_map(|member| match member {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
+    })
+}
+
+/// DISTINCT stands before the first item and is about them all.
+fn item(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Prefixed { prefix, value } if forms::is_form(prefix, forms::DISTINCT) => value,
+        expr => expr,
+    }
+}
+
+/// An array of such a type has none either.
+fn is_without_equality(base_type: &str) -> bool {
+    WITHOUT_EQUALITY.contains(&base_type.strip_prefix('_').unwrap_or(base_type))
+}
+
+/// Whether an item of GROUP BY is a grouping set.
+fn is_set(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if forms::is_grouping_set(&function.name))
+}
+
+/// What is in a grouping set, which is no call and has nothing that a call may have.
+fn grouping_members(set: &mut Function) -> Walked<Vec<&mut Expr>> {
+    let Function { name: _, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } = set;
+    let more = *uses_odbc_syntax
+        || !matches!(parameters, FunctionArguments::None)
+        || !within_group.is_empty()
+        || filter.is_some()
+        || null_treatment.is_some()
+        || over.is_some();
+    absent("a clause after a grouping set", more)?;
+    let FunctionArguments::List(FunctionArgumentList { duplicate_treatment, args, clauses }) = args else {
+        return Err(foreign("a grouping set of a query"));
+    };
+    absent("DISTINCT or a clause in a grouping set", duplicate_treatment.is_some() || !clauses.is_empty())?;
+    let members = args.iter_mut().map(|member| match member {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
+        FunctionArg::Unnamed(_) | FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => {
+            Err(foreign("this in a grouping set"))
+        }
+    });
+    members.collect()
 }
 
 impl Walker<'_> {
@@ -92,24 +158,101 @@ impl Walker<'_> {
             return Ok(());
         }
         // `GROUP BY 2` names an output column by its number.
-        self.needs.literal_values |= exprs.iter().any(|expr| matches!(expr, Expr::Value(_)));
+        self.needs.literal_values |= exprs.iter().any(|expr| matches!(expr, Expr::Value(_)) || is_set(expr));
         let behind_key: BTreeSet<Origin> = self.log.iter().skip(before).copied().collect();
-        let mut grouped = BTreeSet::new();
+        let grouped = self.grouped(exprs, projection);
+        let in_some_set: BTreeSet<Origin> =
+            exprs.iter().flat_map(|expr| self.in_some_set(item(expr), projection, false)).collect();
         for expr in exprs.iter_mut() {
-            match expr {
-                Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
-                    for expr in sets.iter_mut().flatten() {
-                        self.group_key(expr, columns)?;
-                    }
-                }
-                expr => {
-                    grouped.extend(self.grouped_column(expr, projection));
-                    self.group_key(expr, columns)?;
-                }
-            }
+            // DISTINCT stands before the first item and is about them all.
+            let expr = match expr {
+                Expr::Prefixed { prefix, value } if forms::is_form(prefix, forms::DISTINCT) => &mut **value,
+                expr => expr,
+            };
+            self.grouping_item(expr, columns)?;
         }
-        exprs.extend(self.dependent_columns(&grouped, &behind_key));
+        let dependent = behind_key.difference(&in_some_set).copied().collect();
+        exprs.extend(self.dependent_columns(&grouped, &dependent));
         Ok(())
+    }
+
+    /// The columns that every group has one value of, by GROUP BY itself.
+    fn grouped(&self, exprs: &[Expr], projection: &[SelectItem]) -> BTreeSet<Origin> {
+        exprs.iter().flat_map(|expr| self.common(item(expr), projection)).collect()
+    }
+
+    /// The columns that an item of GROUP BY has in each of its sets. ROLLUP and CUBE have an empty one.
+    fn common(&self, expr: &Expr, projection: &[SelectItem]) -> BTreeSet<Origin> {
+        with_deep_stack(|| match expr {
+            Expr::Function(set) if forms::is_grouping_set(&set.name) => {
+                let all = forms::names_form(&set.name, forms::GROUPING_SETS);
+                let sets = members(set).filter(|_| all).map(|member| self.common(member, projection));
+                sets.reduce(|common, set| common.intersection(&set).copied().collect()).unwrap_or_default()
+            }
+            Expr::Tuple(keys) => keys.iter().flat_map(|key| self.grouped_column(key, projection)).collect(),
+            key => self.grouped_column(key, projection).into_iter().collect(),
+        })
+    }
+
+    /// The columns of grouping sets: each is NULL in the sets that do not have it, so it is grouped by where it stands and
+    /// nowhere else.
+    fn in_some_set(&self, expr: &Expr, projection: &[SelectItem], inside: bool) -> BTreeSet<Origin> {
+        with_deep_stack(|| match expr {
+            Expr::Function(set) if forms::is_grouping_set(&set.name) => {
+                members(set).flat_map(|member| self.in_some_set(member, projection, true)).collect()
+            }
+            Expr::Tuple(keys) if inside => keys.iter().flat_map(|key| self.grouped_column(key, projection)).collect(),
+            key if inside => self.grouped_column(key, projection).into_iter().collect(),
+            _ => BTreeSet::new(),
+        })
+    }
+
+    /// The columns that depend on a grouped key and cannot be grouped by. Read before the select list is, whose names are
+    /// still the client's.
+    pub(super) fn lifted_columns(&mut self, group_by: &GroupByExpr, projection: &[SelectItem]) -> BTreeSet<Origin> {
+        let exprs = match group_by {
+            GroupByExpr::Expressions(exprs, _) if !exprs.is_empty() => exprs,
+            GroupByExpr::Expressions(..) | GroupByExpr::All(_) => return BTreeSet::new(),
+        };
+        let grouped = self.grouped(exprs, projection);
+        let mut lifted = BTreeSet::new();
+        for (reference, columns) in self.keyed(&grouped) {
+            let of_view = |origin: &Origin| self.needs.referenced(reference)?.view.columns.get(origin.column);
+            // An array's aggregate is an array of more dimensions: such a column stays as it is, and the warehouse says 42803.
+            let without =
+                |origin: &Origin| of_view(origin).is_some_and(|column| WITHOUT_EQUALITY.contains(&&*column.base_type));
+            lifted.extend(columns.into_iter().map(|(origin, _)| origin).filter(without));
+        }
+        lifted
+    }
+
+    /// `(array_agg(column))[1]` in the place of a column that cannot be grouped by.
+    pub(super) fn lift(&mut self, expr: &mut Expr, origins: &[Origin]) {
+        let lifts = match (origins, self.lifted.last()) {
+            ([origin], Some(lifted)) => lifted.contains(origin),
+            _ => false,
+        };
+        if !lifts || self.in_aggregate {
+            return;
+        }
+        let column = std::mem::replace(expr, Expr::value(Value::Null));
+        let name = object_name(vec![exact("pg_catalog"), exact("array_agg")]);
+        self.needs.functions.insert((Some("pg_catalog".to_owned()), "array_agg".to_owned()));
+        let call = Expr::Function(Function {
+            name,
+            uses_odbc_syntax: false,
+            parameters: FunctionArguments::None,
+            args: arguments(vec![column]),
+            within_group: Vec::new(),
+            filter: None,
+            null_treatment: None,
+            over: None,
+        });
+        let index = Expr::value(Value::Number("1".to_owned(), false));
+        *expr = Expr::CompoundFieldAccess {
+            root: Box::new(Expr::Nested(Box::new(call))),
+            access_chain: vec![AccessExpr::Subscript(Subscript::Index { index })],
+        };
     }
 
     /// Drops from the log what was read of this level's relations after its first `before` columns, for a place that needs no
@@ -128,7 +271,22 @@ impl Walker<'_> {
         self.log.extend(outer);
     }
 
-    /// An item of GROUP BY: a bare name is a column of FROM first, then an output column.
+    /// An item of GROUP BY: a set with its members, a row of keys, or a key.
+    fn grouping_item(&mut self, expr: &mut Expr, columns: &Columns) -> Walked {
+        match expr {
+            Expr::Function(set) if forms::is_grouping_set(&set.name) => {
+                for member in grouping_members(set)? {
+                    with_deep_stack(|| self.grouping_item(member, columns))?;
+                }
+                Ok(())
+            }
+            Expr::Tuple(keys) => keys.iter_mut().try_for_each(|key| self.group_key(key, columns)),
+            Expr::Nested(key) => with_deep_stack(|| self.grouping_item(key, columns)),
+            key => self.group_key(key, columns),
+        }
+    }
+
+    /// A key of GROUP BY: a bare name is a column of FROM first, then an output column.
     fn group_key(&mut self, expr: &mut Expr, columns: &Columns) -> Walked {
         match expr {
             Expr::Identifier(name)
@@ -145,7 +303,7 @@ impl Walker<'_> {
     fn grouped_column(&self, expr: &Expr, projection: &[SelectItem]) -> Vec<Origin> {
         match expr {
             Expr::Identifier(name) => match self.scopes.column(&ident(name)) {
-                ColumnLookup::Found(origins) => origins,
+                ColumnLookup::Found(origins) => self.one_side(name, origins),
                 ColumnLookup::Perhaps(_) => Vec::new(),
                 ColumnLookup::Missing => {
                     let named = projection.iter().find_map(|item| match item {
@@ -171,12 +329,20 @@ impl Walker<'_> {
         }
     }
 
+    /// A column of USING or NATURAL is that of the side which has all rows; of a full join it is neither's.
+    fn one_side(&self, name: &Ident, origins: Vec<Origin>) -> Vec<Origin> {
+        if origins.len() < 2 {
+            return origins;
+        }
+        self.scopes.only_column(&ident(name)).and_then(|column| column.shows).into_iter().collect()
+    }
+
     /// The columns that an expression is; it may be rewritten already.
     fn plain_column(&self, expr: &Expr) -> Vec<Origin> {
         match expr {
             Expr::Nested(inner) => self.plain_column(inner),
             Expr::Identifier(name) => match self.scopes.column(&ident(name)) {
-                ColumnLookup::Found(origins) => origins,
+                ColumnLookup::Found(origins) => self.one_side(name, origins),
                 ColumnLookup::Perhaps(_) | ColumnLookup::Missing => Vec::new(),
             },
             Expr::CompoundIdentifier(parts) => {
@@ -194,7 +360,22 @@ impl Walker<'_> {
     /// The columns to add: of each product whose primary key is grouped by, those that are read behind it.
     fn dependent_columns(&mut self, grouped: &BTreeSet<Origin>, read: &BTreeSet<Origin>) -> Vec<Expr> {
         let mut added = Vec::new();
-        let entries = &self.scopes.current().entries.clone();
+        for (reference, columns) in self.keyed(grouped) {
+            for (origin, name) in columns {
+                let of_view = self.needs.referenced(reference).and_then(|need| need.view.columns.get(origin.column));
+                let groups = of_view.is_some_and(|column| !is_without_equality(&column.base_type));
+                if groups && read.contains(&origin) && !grouped.contains(&origin) {
+                    added.push(Expr::CompoundIdentifier(name));
+                }
+            }
+        }
+        added
+    }
+
+    /// The references whose primary key is grouped by, with their columns and how these are written.
+    fn keyed(&mut self, grouped: &BTreeSet<Origin>) -> Vec<Keyed> {
+        let mut keyed = Vec::new();
+        let entries = self.scopes.current().entries.clone();
         for entry in entries.iter().filter(|entry| entry.name.is_some()) {
             let reference = entry.columns.list.iter().flat_map(|column| &column.origins).map(|o| o.reference).next();
             let Some(reference) = reference else { continue };
@@ -202,15 +383,16 @@ impl Walker<'_> {
             if !key.iter().all(|column| grouped.contains(&Origin { reference, column: *column })) {
                 continue;
             }
+            let mut columns = Vec::new();
             for column in &entry.columns.list {
                 let [origin] = column.origins.as_slice() else { continue };
-                if origin.reference == reference && read.contains(origin) && !grouped.contains(origin) {
-                    let name: Ident = exact(&column.name);
-                    added.push(Expr::CompoundIdentifier(vec![entry.written.clone(), name]));
+                if origin.reference == reference {
+                    columns.push((*origin, vec![entry.written.clone(), exact(&column.name)]));
                 }
             }
+            keyed.push((reference, columns));
         }
-        added
+        keyed
     }
 
     /// The primary key of a product's relation as places among its columns, when all of it is shown as it is.

@@ -1,7 +1,7 @@
 //! Leaves: literals, operators, types, collations.
 
 use crate::govern::{operators, types};
-use crate::sql::ast::{BinaryOperator, DataType, ObjectName, UnaryOperator, Value};
+use crate::sql::ast::{BinaryOperator, DataType, Expr, ObjectName, UnaryOperator, Value};
 use crate::sql::{ident, render_type};
 
 use super::Walker;
@@ -41,7 +41,14 @@ impl Walker<'_> {
         self.operator(None, text)
     }
 
-    pub(super) fn binary_operator(&self, operator: &BinaryOperator) -> Walked {
+    pub(super) fn binary_operator(&mut self, operator: &BinaryOperator) -> Walked {
+        if matches!(
+            operator,
+            BinaryOperator::LtDashGt | BinaryOperator::Custom(_) | BinaryOperator::PGCustomBinaryOperator(_)
+        ) {
+            // ORDER BY a distance may be evaluated inside of an index, before any condition.
+            self.fences.keep_all("an index may evaluate an operator of distance on every row");
+        }
         let text = match operator {
             BinaryOperator::And | BinaryOperator::Or | BinaryOperator::Overlaps => return Ok(()),
             BinaryOperator::PGCustomBinaryOperator(parts) => {
@@ -163,6 +170,67 @@ pub(super) fn literal(value: &Value) -> Walked {
         | Value::NationalQuoteDelimitedStringLiteral(_)
         | Value::DoubleQuotedString(_) => Err(foreign("a literal of this form")),
     }
+}
+
+/// Text search configurations of every installation; each but `simple` has a dictionary of its name and `_stem`.
+const LANGUAGES: [&str; 29] = [
+    "arabic",
+    "armenian",
+    "basque",
+    "catalan",
+    "danish",
+    "dutch",
+    "english",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hindi",
+    "hungarian",
+    "indonesian",
+    "irish",
+    "italian",
+    "lithuanian",
+    "nepali",
+    "norwegian",
+    "portuguese",
+    "romanian",
+    "russian",
+    "serbian",
+    "simple",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
+    "yiddish",
+];
+
+/// The type of `'english'::regconfig` and its like, written in full: a constant that names what every installation has asks
+/// nothing of the warehouse. `None`: it is no such cast.
+pub(super) fn built_in_name(expr: &Expr, data_type: &DataType) -> Option<DataType> {
+    let DataType::Custom(name, modifiers) = data_type else { return None };
+    let parts = identifiers(name).ok().filter(|_| modifiers.is_empty())?;
+    let own = match parts.as_slice() {
+        [own] => ident(own),
+        [schema, own] if ident(schema) == "pg_catalog" => ident(own),
+        _ => return None,
+    };
+    let mut inner = expr;
+    while let Expr::Nested(next) = inner {
+        inner = next;
+    }
+    let Expr::Value(value) = inner else { return None };
+    let text = crate::sql::literal_text(&value.value)?;
+    let wanted = text.strip_prefix("pg_catalog.").unwrap_or(&text);
+    let known = match own.as_str() {
+        "regconfig" => LANGUAGES.contains(&wanted),
+        "regdictionary" => {
+            wanted == "simple" || wanted.strip_suffix("_stem").is_some_and(|l| l != "simple" && LANGUAGES.contains(&l))
+        }
+        _ => false,
+    };
+    let parts = vec![crate::sql::exact("pg_catalog"), crate::sql::exact(&own)];
+    known.then(|| DataType::Custom(ObjectName::from(parts), Vec::new()))
 }
 
 /// Collations of pg_catalog that every installation has: those of the C library and of ICU.

@@ -11,10 +11,13 @@
 
 mod calls;
 mod columns;
+mod conditions;
+mod equality;
 mod expr;
 mod from;
 mod grouping;
 mod literals;
+mod moments;
 mod ordering;
 mod placed;
 mod query;
@@ -22,12 +25,16 @@ mod refuse;
 mod relations;
 mod tables;
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
 use sqlparser::tokenizer::Span;
 
 use crate::sql::ast::{DataType, Expr, Query};
 use crate::sql::resolve::{Origin, Scopes};
 
 use super::decide::DecideInput;
+use super::fence::Fences;
 use super::requirements::Requirements;
 
 pub(super) use refuse::{Walked, denial, refused};
@@ -39,11 +46,23 @@ struct Walker<'a> {
     needs: Requirements,
     /// Columns in the order in which they were read; grouping looks at a part of it.
     log: Vec<Origin>,
+    /// For each query around: the columns that become aggregates where they are read.
+    lifted: Vec<BTreeSet<Origin>>,
+    /// Whether the arguments of an aggregate of the current query are read.
+    in_aggregate: bool,
     /// For each relation, subquery and call of the FROM clauses that are being read, in their order: which reference to a
     /// product it is.
     placed: Vec<Option<usize>>,
     /// False in the arguments of EXECUTE, which read nothing.
     queries_allowed: bool,
+    /// What was read since the condition began that is being read.
+    touched: conditions::Touched,
+    /// Whether the judgement of a condition looked at the value of a literal.
+    looked: Cell<bool>,
+    /// What the conditions say of fences.
+    fences: Fences,
+    /// The references whose fence is left out.
+    unfenced: BTreeSet<usize>,
 }
 
 impl<'a> Walker<'a> {
@@ -53,8 +72,14 @@ impl<'a> Walker<'a> {
             scopes: Scopes::default(),
             needs: Requirements::default(),
             log: Vec::new(),
+            lifted: Vec::new(),
+            in_aggregate: false,
             placed: Vec::new(),
             queries_allowed: true,
+            touched: conditions::Touched::default(),
+            looked: Cell::new(false),
+            fences: Fences::default(),
+            unfenced: BTreeSet::new(),
         }
     }
     /// The denial with the products that the statement named until then.
@@ -83,10 +108,40 @@ impl<'a> Walker<'a> {
 }
 
 /// Checks and rewrites a query.
-pub(super) fn rewrite_query(input: &DecideInput<'_>, query: &mut Query) -> Walked<Requirements> {
-    let mut walker = Walker::new(input);
-    let result = walker.query(query, None, None).map(|_| ());
-    walker.finish(result)
+///
+/// Whether a product keeps its fence follows from all conditions of the statement, which are known when the walk is over. Where
+/// one may go, the query is walked once more with that knowledge: the numbers of the references are the same.
+pub(super) fn rewrite_query(input: &DecideInput<'_>, unchanged: &Query) -> Walked<(Box<Query>, Requirements)> {
+    let (query, needs, fences) = walk(input, unchanged, BTreeSet::new())?;
+    let may_go = |reference: &usize| {
+        let view = needs.referenced(*reference).map(|need| &need.view);
+        view.is_some_and(|view| view.unfenced.is_some()) && fences.reason(*reference).is_none()
+    };
+    let unfenced: BTreeSet<usize> = (0..needs.references()).filter(may_go).collect();
+    let (query, mut needs) = if unfenced.is_empty() {
+        (query, needs)
+    } else {
+        let (query, needs, _) = walk(input, unchanged, unfenced.clone())?;
+        (query, needs)
+    };
+    needs.judge_fences(|reference| match fences.reason(reference) {
+        _ if unfenced.contains(&reference) => None,
+        Some(reason) => Some(reason.to_owned()),
+        None => Some("it is a view or a foreign table".to_owned()),
+    });
+    Ok((query, needs))
+}
+
+fn walk(
+    input: &DecideInput<'_>,
+    unchanged: &Query,
+    unfenced: BTreeSet<usize>,
+) -> Walked<(Box<Query>, Requirements, Fences)> {
+    let mut query = Box::new(unchanged.clone());
+    let mut walker = Walker { unfenced, ..Walker::new(input) };
+    let result = walker.query(&mut query, None, None).map(|_| ());
+    let fences = std::mem::take(&mut walker.fences);
+    walker.finish(result).map(|needs| (query, needs, fences))
 }
 
 /// Checks and rewrites the arguments of EXECUTE: expressions that read nothing.

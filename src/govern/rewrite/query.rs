@@ -1,13 +1,15 @@
 //! Queries: WITH, set operations, SELECT and its clauses, VALUES, ORDER BY, LIMIT.
 
+use std::collections::BTreeSet;
+
 use crate::error::sqlstate;
 use crate::sql::ast::{
     Cte, Distinct, Expr, Ident, NamedWindowDefinition, NamedWindowExpr, OrderBy, Query, Select, SelectFlavor,
     SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned, TableAlias, Value,
     Values, WildcardAdditionalOptions, With,
 };
-use crate::sql::resolve::{self, Column, Columns, Entry};
-use crate::sql::{exact, ident, output_name, with_deep_stack};
+use crate::sql::resolve::{self, Column, Columns, Entry, Origin};
+use crate::sql::{added_columns, exact, ident, output_name, with_deep_stack};
 
 use super::Walker;
 use super::refuse::{Pointing, Walked, absent, construct, denial, foreign};
@@ -39,6 +41,8 @@ impl Walker<'_> {
         outer: Option<&mut OrderBy>,
         recursive: Option<&Recursive>,
     ) -> Walked<Columns> {
+        // In a condition it may read anything, and it is evaluated where the condition is.
+        self.touched.anything();
         if !self.queries_allowed {
             return Err(construct("a subquery in the arguments of EXECUTE", "Pass its result as a value."));
         }
@@ -99,11 +103,16 @@ impl Walker<'_> {
         }
         for cte in cte_tables {
             let Cte { alias, query, from, materialized: _, closing_paren_token: _ } = cte;
-            absent("FROM after a WITH query", from.is_some())?;
+            let added = match from {
+                None => Vec::new(),
+                Some(clause) => added_columns(clause).ok_or_else(|| foreign("FROM after a WITH query"))?,
+            };
             let renamed = plain_names(alias)?;
             let own = Recursive { name: ident(&alias.name), renamed, clause: self.scopes.clause() };
             let mut columns = self.query(query, None, recursive.then_some(&own))?.sealed();
             columns.renamed(&own.renamed);
+            // Those of SEARCH and CYCLE are made of the query's own columns.
+            columns.list.extend(added.into_iter().map(Column::computed));
             if *recursive {
                 self.scopes.define_cte(own.clause, resolve::Cte { name: own.name, columns });
             } else {
@@ -145,7 +154,7 @@ impl Walker<'_> {
                         return Err(foreign("BY NAME"));
                     }
                 }
-                let columns = with_deep_stack(|| self.set_expr(left, None, None))?.sealed();
+                let columns = with_deep_stack(|| self.set_expr(left, None, None))?.mixed();
                 if let Some(recursive) = recursive {
                     let mut known = columns.clone();
                     known.renamed(&recursive.renamed);
@@ -240,18 +249,26 @@ impl Walker<'_> {
         }
 
         self.scopes.enter();
+        // An outer query's columns are not lifted in here, where an aggregate over them may not stand.
+        self.lifted.push(BTreeSet::new());
+        let in_aggregate = std::mem::replace(&mut self.in_aggregate, false);
         let first_placed = self.placed.len();
         self.from(from)?;
         let before = self.log.len();
+        let lifted = self.lifted_columns(group_by, projection);
+        self.set_lifted(lifted.clone());
         let columns = self.projection(projection)?;
         if let Some(condition) = selection {
-            // Rows are chosen before they are grouped: what is read here needs no place in GROUP BY.
+            // Rows are chosen before they are grouped: what is read here needs no place in GROUP BY, unless it is an outer
+            // query's.
             let shown = self.log.len();
-            self.expr(condition)?;
+            self.set_lifted(BTreeSet::new());
+            self.condition(condition)?;
+            self.set_lifted(lifted);
             self.forget_own(shown);
         }
         if let Some(condition) = having {
-            self.expr(condition)?;
+            self.group_condition(condition)?;
         }
         for window in named_window {
             self.named_window(window)?;
@@ -267,11 +284,20 @@ impl Walker<'_> {
         if let Some(order) = order {
             self.order_by(order, &columns)?;
         }
+        self.set_lifted(BTreeSet::new());
         self.group_by(group_by, &columns, projection, before)?;
+        self.lifted.pop();
+        self.in_aggregate = in_aggregate;
         self.scopes.leave();
         // Everything that can refer to this FROM clause has been read.
         self.show_columns(from, first_placed)?;
         Ok(columns)
+    }
+
+    fn set_lifted(&mut self, lifted: BTreeSet<Origin>) {
+        if let Some(last) = self.lifted.last_mut() {
+            *last = lifted;
+        }
     }
 
     fn named_window(&mut self, window: &mut NamedWindowDefinition) -> Walked {
@@ -288,7 +314,18 @@ impl Walker<'_> {
         for item in projection {
             match item {
                 SelectItem::UnnamedExpr(expr) => {
+                    if let Some((shown, relation)) = self.every_field(expr)? {
+                        columns.complete &= shown.complete;
+                        columns.list.extend(shown.list);
+                        if let Some(relation) = relation {
+                            // `(t).*` is `t.*`.
+                            let kind = SelectItemQualifiedWildcardKind::ObjectName(relation);
+                            *item = SelectItem::QualifiedWildcard(kind, WildcardAdditionalOptions::default());
+                        }
+                        continue;
+                    }
                     let name = output_name(expr);
+                    let shows = self.shown_by(expr);
                     self.expr(expr)?;
                     let keeps_it =
                         matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) && output_name(expr) == name;
@@ -296,11 +333,12 @@ impl Walker<'_> {
                         let expr = std::mem::replace(expr, Expr::value(Value::Null));
                         *item = SelectItem::ExprWithAlias { expr, alias: exact(&name) };
                     }
-                    columns.list.push(Column::computed(name));
+                    columns.list.push(Column { shows, ..Column::computed(name) });
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
+                    let shows = self.shown_by(expr);
                     self.expr(expr)?;
-                    columns.list.push(Column::computed(ident(alias)));
+                    columns.list.push(Column { shows, ..Column::computed(ident(alias)) });
                 }
                 SelectItem::ExprWithAliases { .. } => return Err(foreign("more than one alias")),
                 SelectItem::QualifiedWildcard(kind, options) => {

@@ -6,6 +6,7 @@ use crate::catalog::Product;
 use crate::error::{ErrorKind, sqlstate};
 use crate::govern::access::Access;
 use crate::govern::decide::SearchPath;
+use crate::govern::fence::Fence;
 use crate::govern::permit::Denial;
 use crate::govern::requirements::ProductNeed;
 use crate::sql::ast::{Ident, TableAlias, TableAliasColumnDef, TableFactor};
@@ -47,6 +48,7 @@ impl Walker<'_> {
         let list = list.map(|(column, of_view)| Column {
             name: of_view.name.clone(),
             origins: vec![Origin { reference, column }],
+            shows: Some(Origin { reference, column }),
         });
         let mut columns = Columns { list: list.collect(), complete: true };
         columns.renamed(&names);
@@ -65,7 +67,11 @@ impl Walker<'_> {
         };
         let entry = Entry { name: Some(own), written, unaliased, columns, columns_visible: true, lateral_only: false };
         let columns = alias.as_ref().map(|alias| alias.columns.clone()).unwrap_or_default();
-        *factor = derived(view.rows.clone(), entry.written.clone(), columns);
+        let rows = match &view.unfenced {
+            Some(unfenced) if self.unfenced.contains(&reference) => unfenced,
+            Some(_) | None => &view.rows,
+        };
+        *factor = derived(rows.clone(), entry.written.clone(), columns);
         Ok((entry, Some(reference)))
     }
 
@@ -96,7 +102,7 @@ impl Walker<'_> {
             Access::Hidden => return Err(self.unknown(&[exact(product.id.product())])),
         };
         let view = snapshot.view(self.input.subject, product).map_err(named)?;
-        self.needs.products.push(ProductNeed { product: Arc::clone(product), granted, view });
+        self.needs.products.push(ProductNeed { product: Arc::clone(product), granted, view, fence: Fence::None });
         Ok(self.needs.products.len() - 1)
     }
 

@@ -2,11 +2,11 @@
 
 use crate::error::sqlstate;
 use crate::sql::ast::{
-    Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart,
-    TableAlias, TableFactor, TableFunctionArgs,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
+    ObjectNamePart, TableAlias, TableFactor, TableFunctionArgs,
 };
 use crate::sql::resolve::{Columns, Entry};
-use crate::sql::{exact, ident};
+use crate::sql::{exact, forms, ident};
 
 use super::Walker;
 use super::calls::Called;
@@ -58,6 +58,17 @@ pub(super) fn has_field(function: &Function, field: &str) -> bool {
     ROWS.iter().any(|(row, fields)| *row == name && fields.contains(&field)) || (name == "row" && row_field)
 }
 
+/// The fields of a call that returns rows of known columns, and of ROW.
+pub(super) fn fields(function: &Function) -> Option<Vec<String>> {
+    let [.., ObjectNamePart::Identifier(name)] = function.name.0.as_slice() else { return None };
+    let name = ident(name);
+    if name == "row" {
+        return Some((1..=width(function)).map(|n| format!("f{n}")).collect());
+    }
+    let known = ROWS.iter().find(|(row, fields)| *row == name && fields.len() > 1);
+    known.map(|(_, fields)| fields.iter().map(|field| (*field).to_owned()).collect())
+}
+
 impl Walker<'_> {
     /// Reads a call in FROM and writes it with its schema.
     pub(super) fn table_function(&mut self, factor: &mut TableFactor, call: TableCall) -> Walked<Entry> {
@@ -78,15 +89,11 @@ impl Walker<'_> {
             null_treatment: None,
             over: None,
         };
-        // A function sees its neighbours to the left, LATERAL or not.
-        self.scopes.current().lateral_active = true;
-        let several = function_name == "unnest" && identifiers(&function.name)?.len() == 1 && width(&function) > 1;
-        let called = if several {
-            self.unnest_several(&mut function).map(|()| Called::Function)
+        let called = if forms::names_form(&function.name, forms::ROWS_FROM) {
+            self.rows_from(&mut function)
         } else {
-            self.called(&mut function)
+            self.call_in_from(&function_name, &mut function)
         };
-        self.scopes.current().lateral_active = false;
         let called = called.map_err(|denied| denied.pointing(place))?;
 
         if let Some(TableAlias { at, .. }) = &alias {
@@ -101,8 +108,8 @@ impl Walker<'_> {
         let entry = function_entry(self, &function_name, &function, ordinality, alias.as_ref())
             .map_err(|denied| denied.pointing(place))?;
         let written_name = match &alias {
-            Some(alias) => alias.name.clone(),
-            None => exact(&function_name),
+            Some(alias) if !forms::is_form(&alias.name, "") => alias.name.clone(),
+            Some(_) | None => exact(&function_name),
         };
         let columns = alias.as_ref().map(|alias| alias.columns.clone()).unwrap_or_default();
         match called {
@@ -144,6 +151,77 @@ impl Walker<'_> {
     }
 }
 
+impl Walker<'_> {
+    /// A call that sees its neighbours to the left, LATERAL or not.
+    fn call_in_from(&mut self, name: &str, function: &mut Function) -> Walked<Called> {
+        let several = name == "unnest" && identifiers(&function.name)?.len() == 1 && width(function) > 1;
+        self.scopes.current().lateral_active = true;
+        let called =
+            if several { self.unnest_several(function).map(|()| Called::Function) } else { self.called(function) };
+        self.scopes.current().lateral_active = false;
+        called
+    }
+
+    /// `ROWS FROM (f(…), g(…))`: each item is a call of its own, and stays one.
+    fn rows_from(&mut self, function: &mut Function) -> Walked<Called> {
+        let FunctionArguments::List(FunctionArgumentList { duplicate_treatment: None, args, .. }) = &mut function.args
+        else {
+            return Err(construct("ROWS FROM of this", "List calls of functions."));
+        };
+        for arg in args {
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(item))) = arg else {
+                return Err(construct("ROWS FROM of this", "List calls of functions."));
+            };
+            let parts = identifiers(&item.name)?;
+            let name = parts.last().map(ident).unwrap_or_default();
+            let plain = item.over.is_none() && item.filter.is_none() && item.within_group.is_empty();
+            absent("a clause after a call in FROM", !plain)?;
+            if RECORDS.contains(&name.as_str()) {
+                let hint = "Call it in FROM by itself: f(…) AS t (a integer, b text).";
+                return Err(construct(&format!("{name} inside of ROWS FROM"), hint));
+            }
+            match self.call_in_from(&name, item).map_err(|denied| denied.pointing(self.place(span_of(&parts))))? {
+                Called::Function => {}
+                Called::Answer(_) => {
+                    return Err(construct(&format!("{name} inside of ROWS FROM"), "Call it after SELECT."));
+                }
+            }
+        }
+        Ok(Called::Function)
+    }
+}
+
+/// The columns of `ROWS FROM`: those of each call, one after the other.
+fn rows_from_columns(function: &Function) -> Columns {
+    let mut columns = Columns { list: Vec::new(), complete: true };
+    let FunctionArguments::List(FunctionArgumentList { args, .. }) = &function.args else { return Columns::unknown() };
+    for arg in args {
+        let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(item))) = arg else { return Columns::unknown() };
+        let Some(ObjectNamePart::Identifier(name)) = item.name.0.last() else { return Columns::unknown() };
+        let name = ident(name);
+        let own = call_columns(&name, item, &name);
+        columns.complete &= own.complete;
+        columns.list.extend(own.list);
+    }
+    columns
+}
+
+/// The columns of a call in FROM. A scalar's is called as the call is.
+fn call_columns(name: &str, function: &Function, own: &str) -> Columns {
+    if let Some((_, columns)) = ROWS.iter().find(|(row, _)| *row == name) {
+        Columns::named(columns.iter().copied())
+    } else if let Some((_, column)) = OWN_COLUMN.iter().find(|(function, _)| *function == name) {
+        Columns::named([*column])
+    } else if name == "unnest" {
+        unnested(function, own)
+    } else if !in_pg_catalog(function) {
+        // A function of the warehouse: what it returns is not known here.
+        Columns { complete: false, ..Columns::named([own]) }
+    } else {
+        Columns::named([own])
+    }
+}
+
 /// What a function in FROM adds to the namespace.
 fn function_entry(
     walker: &Walker<'_>,
@@ -152,7 +230,9 @@ fn function_entry(
     ordinality: bool,
     alias: Option<&TableAlias>,
 ) -> Walked<Entry> {
-    let own = alias.map_or_else(|| Ok(name.to_owned()), |alias| walker.alias_name(alias))?;
+    // `f() AS (a int)` is called as the function is.
+    let named = alias.filter(|alias| !forms::is_form(&alias.name, ""));
+    let own = named.map_or_else(|| Ok(name.to_owned()), |alias| walker.alias_name(alias))?;
     let list = alias.map(|alias| alias.columns.as_slice()).unwrap_or_default();
     let typed = list.iter().filter(|column| column.data_type.is_some()).count();
     let names: Vec<String> = list.iter().map(|column| ident(&column.name)).collect();
@@ -169,17 +249,10 @@ fn function_entry(
         let message = "a column definition list is only allowed for functions returning \"record\"";
         return Err(denial(sqlstate::SYNTAX_ERROR, "syntax", message));
     }
-    let mut columns = if let Some((_, columns)) = ROWS.iter().find(|(row, _)| *row == name) {
-        Columns::named(columns.iter().copied())
-    } else if let Some((_, column)) = OWN_COLUMN.iter().find(|(function, _)| *function == name) {
-        Columns::named([*column])
-    } else if name == "unnest" {
-        unnested(function, &own)
-    } else if !in_pg_catalog(function) {
-        // A function of the warehouse: what it returns is not known here.
-        Columns { complete: false, ..Columns::named([own.as_str()]) }
+    let mut columns = if forms::names_form(&function.name, forms::ROWS_FROM) {
+        rows_from_columns(function)
     } else {
-        Columns::named([own.as_str()])
+        call_columns(name, function, &own)
     };
     if ordinality {
         columns.list.push(crate::sql::resolve::Column::computed("ordinality"));

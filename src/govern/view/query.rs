@@ -20,7 +20,7 @@ pub(super) fn build(
     roles: &[RoleName],
     subject: &Subject,
 ) -> ProductView {
-    let rows = filters::visible_to(&template.filters, roles, &subject.attributes);
+    let visible = filters::visible_to(&template.filters, roles, &subject.attributes);
     let mut items = Vec::new();
     let mut columns = Vec::new();
     for (column, number) in template.columns.iter().zip(1..) {
@@ -31,7 +31,7 @@ pub(super) fn build(
             Some((_, mask)) if seeing.is_empty() => (mask.clone(), true),
             Some((_, mask)) => {
                 let unmasked = filters::visible_to(&template.filters, &seeing, &subject.attributes);
-                show(raw, mask.clone(), &unmasked, &rows)
+                show(raw, mask.clone(), &unmasked, &visible)
             }
         };
         let functions = functions_of(&expr);
@@ -44,28 +44,51 @@ pub(super) fn build(
             name: column.name.clone(),
             pii: column.pii,
             masked,
+            lookup: column.lookup.clone().filter(|_| seeing.is_empty()),
             mask: column.mask.as_ref().map(|(name, _)| *name).filter(|_| masked),
             type_oid: column.type_oid,
             base_type: column.base_type.clone(),
             number,
         });
     }
-    let filter = rows.predicate();
+    let filter = visible.predicate();
     let filtered = filter.is_some();
     let fenced = filtered || template.leaky_view;
+    let open = || {
+        let condition = match (filter.clone(), template.no_view) {
+            (Some(filter), true) => Some(expression::and(filter, no_view())),
+            (None, true) => Some(no_view()),
+            (filter, false) => filter,
+        };
+        rows_of(product, condition, false)
+    };
+    let unfenced = (fenced && !template.computed).then(open);
+    let rows = if fenced { rows_of(product, filter.clone(), true) } else { open() };
     ProductView {
         id: product.id.clone(),
         guarded: fenced || template.computed || columns.iter().any(|column| column.masked),
         filter_functions: filter.as_ref().map(functions_of).unwrap_or_default(),
         filter: filter.as_ref().map(sql::render_expr),
-        rows: rows_of(product, filter, fenced),
+        rows,
         items,
         columns,
         filtered,
         fenced,
+        unfenced,
         relation: product.relation.clone(),
         relation_oid: template.relation_oid,
     }
+}
+
+/// `true OR tableoid IS NULL`: nothing to the planner, which folds it away, but an error at once where a view, through which
+/// conditions may be pushed, has taken the place of a table. Until the facts are read again, nothing else would notice.
+fn no_view() -> Expr {
+    let absent = Expr::IsNull(Box::new(Expr::Identifier(sql::exact("tableoid"))));
+    Expr::Nested(Box::new(Expr::BinaryOp {
+        left: Box::new(Expr::value(Value::Boolean(true))),
+        op: ast::BinaryOperator::Or,
+        right: Box::new(absent),
+    }))
 }
 
 fn functions_of(expr: &Expr) -> Vec<FunctionName> {

@@ -12,13 +12,17 @@ fn refused(code: &str) -> Vec<u8> {
     frame(b'E', format!("SERROR\0VERROR\0C{code}\0Mcanary\0Dcanary\0\0").as_bytes())
 }
 
+fn nowhere(_: &Asked, _: usize) -> Option<Origin> {
+    None
+}
+
 fn run(kind: PermitKind) -> Expect {
     let permit = Arc::new(Permit::for_test(kind, "SELECT 1"));
     Expect::Run(Box::new(Run::new(Way::Portal("p".to_owned()), permit, false, 0, Instant::now())))
 }
 
 fn one(made: Made) -> Expect {
-    Expect::One { made, guarded: false, ticket: None }
+    Expect::One { made, guarded: false, ticket: None, asked: None }
 }
 
 /// Feeds frames; what the client gets, as tags, and the last effect.
@@ -26,7 +30,7 @@ fn feed(exchange: &mut Exchange, frames: &[Vec<u8>]) -> (String, Effect) {
     let mut out = BytesMut::new();
     let mut effect = Effect::None;
     for frame in frames {
-        effect = exchange.answer(frame[0], frame, None, &mut out).unwrap();
+        effect = exchange.answer(frame[0], frame, None, &nowhere, &mut out).unwrap();
     }
     let mut tags = String::new();
     while let Some(header) = crate::wire::header(&out).unwrap() {
@@ -80,7 +84,7 @@ fn without_a_sync_the_rest_of_the_pipeline_is_still_to_come() {
 #[test]
 fn the_error_of_a_control_statement_is_the_sessions() {
     let mut exchange = Exchange::default();
-    exchange.push(Expect::Control { guarded: false });
+    exchange.push(Expect::Control { guarded: false, asked: None });
     exchange.push(Expect::Ready { told: false });
     let (tags, effect) = feed(&mut exchange, &[refused("3B001")]);
     assert_eq!(tags, "");
@@ -95,12 +99,12 @@ fn a_cancel_is_told_with_its_cause() {
     exchange.push(run(PermitKind::Query));
     let mut out = BytesMut::new();
     let raw = refused("57014");
-    exchange.answer(b'E', &raw, Some(&cause), &mut out).unwrap();
+    exchange.answer(b'E', &raw, Some(&cause), &nowhere, &mut out).unwrap();
     assert!(out.windows(13).any(|window| window == b"too long (5s)"));
     exchange.push(run(PermitKind::Query));
     out.clear();
     let raw = refused("22012");
-    exchange.answer(b'E', &raw, Some(&cause), &mut out).unwrap();
+    exchange.answer(b'E', &raw, Some(&cause), &nowhere, &mut out).unwrap();
     assert!(!out.windows(8).any(|window| window == b"too long"), "another error is told as itself");
 }
 
@@ -124,7 +128,7 @@ fn columns_do_not_say_where_they_come_from() {
     let mut exchange = Exchange::default();
     exchange.push(Expect::Description(Description::default()));
     let mut out = BytesMut::new();
-    exchange.answer(b'T', &described, None, &mut out).unwrap();
+    exchange.answer(b'T', &described, None, &nowhere, &mut out).unwrap();
     let fields = answer::row_description(crate::wire::body(&out)).unwrap();
     assert_eq!((fields[0].name, fields[0].table_oid, fields[0].column), ("email", 0, 0));
 
@@ -137,9 +141,9 @@ fn columns_do_not_say_where_they_come_from() {
 fn what_was_not_asked_for_is_noticed() {
     let mut exchange = Exchange::default();
     let mut out = BytesMut::new();
-    assert!(exchange.answer(b'C', &frame(b'C', b"SELECT 1\0"), None, &mut out).is_err());
+    assert!(exchange.answer(b'C', &frame(b'C', b"SELECT 1\0"), None, &nowhere, &mut out).is_err());
     exchange.push(Expect::Ready { told: true });
-    assert!(exchange.answer(b'1', &frame(b'1', b""), None, &mut out).is_err());
+    assert!(exchange.answer(b'1', &frame(b'1', b""), None, &nowhere, &mut out).is_err());
     exchange.push(run(PermitKind::Query));
     assert!(out.is_empty());
 }
@@ -151,6 +155,6 @@ fn notices_of_the_warehouse_are_told_for_open_statements_alone() {
     assert_eq!(feed(&mut exchange, std::slice::from_ref(&notice)).0, "", "nobody asked");
     exchange.push(run(PermitKind::Query));
     let mut out = BytesMut::new();
-    exchange.answer(b'N', &notice, None, &mut out).unwrap();
+    exchange.answer(b'N', &notice, None, &nowhere, &mut out).unwrap();
     assert!(out.windows(5).any(|window| window == b"hello") && !out.windows(6).any(|window| window == b"canary"));
 }

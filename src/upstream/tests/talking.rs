@@ -235,9 +235,9 @@ async fn prepare_and_execute_by_sql_are_recreated_where_missing() {
     let types = ["text".to_owned()];
     let arguments = ["'a'".to_owned()];
     let mut first = connect().await;
-    assert!(first.prepare_by_sql(&statement, &types).unwrap());
+    assert!(first.prepare_by_sql(&statement, &types).unwrap().is_some());
     assert_eq!(answers(&mut first).await, ["C:PREPARE", "Z:I"]);
-    assert!(!first.prepare_by_sql(&statement, &types).unwrap());
+    assert!(first.prepare_by_sql(&statement, &types).unwrap().is_none());
     let mut second = connect().await;
     for connection in [&mut first, &mut second] {
         connection.execute_by_sql(&statement, &types, &settings(&[]), &arguments).unwrap();
@@ -351,13 +351,10 @@ async fn pass(
     value: Option<&str>,
 ) -> (bool, Vec<String>) {
     let before = connection.write.len();
-    let under = connection.conversation.applied.in_force();
-    let name = if connection.parse_passing(statement, types).unwrap() {
-        crate::upstream::StatementName::unnamed()
-    } else {
+    let name = connection.parse_passing(statement, types).unwrap();
+    if !name.is_unnamed() {
         connection.answer(parse_complete());
-        connection.ensure_passing(statement, types, &under, true).unwrap()
-    };
+    }
     let read = connection.write[before..].windows(statement.sql.len()).any(|bytes| bytes == statement.sql.as_bytes());
     bind(connection, "", &name, value);
     connection.execute("", 0).unwrap();

@@ -1,0 +1,164 @@
+//! From a place in the text that was sent back to the place in the client's own text.
+//!
+//! The rewritten tree keeps where its names and literals stand in the client's text; what the rewriting has added has no
+//! place. Its print, parsed again, is the same tree with places in the print. So the two trees have equal nodes in one order,
+//! and each node that has both places is an anchor. A sign between two anchors (an operator, IN, LIKE) is found by counting,
+//! if there are as many of its kind in the client's text as in the print. What cannot be told for certain has no origin.
+//!
+//! This runs for errors alone and may take its time.
+
+use sqlparser::ast::Query;
+
+use super::deep::with_deep_stack;
+use super::lex::{Kind, Lexeme, lex_as_far_as_possible};
+use super::parse::parse;
+use super::proof::RENDERED;
+use super::statement::Statement;
+
+/// Longer texts are not worth the search.
+const LONGEST: usize = 64 * 1024;
+/// A masked relation makes a print much longer than the text.
+const LONGEST_PRINT: usize = 512 * 1024;
+
+/// A place in the client's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// In characters, from 1.
+    pub position: usize,
+    /// What the client has written there, if it can be called.
+    pub named: Option<Named>,
+}
+
+/// What stands at an [`Origin`], in the client's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// `schema.name` in front of a parenthesis.
+    Function(String),
+    /// An operator, or the keyword that is one.
+    Operator(String),
+}
+
+/// Where in the client's text stands what `print` has at `position` (characters, from 1). `rewritten` is the tree that was
+/// printed as a part of `print`, with the client's places.
+pub fn origin(rewritten: &Query, print: &str, position: usize, client_text: &str) -> Option<Origin> {
+    if client_text.len() > LONGEST || print.len() > LONGEST_PRINT {
+        return None;
+    }
+    with_deep_stack(|| {
+        let again = parse(print, &RENDERED).ok()?;
+        let [one] = again.as_slice() else { return None };
+        let printed = query_of(&one.statement)?;
+        if printed != rewritten {
+            return None;
+        }
+        let anchors: Vec<(usize, usize)> = places(printed)?
+            .into_iter()
+            .zip(places(rewritten)?)
+            .filter(|(print, own)| *print > 0 && *own > 0)
+            .collect();
+        let (client, _) = lex_as_far_as_possible(client_text);
+        let place = match anchors.iter().find(|(print, _)| *print == position) {
+            Some((_, own)) => *own,
+            None => between(&anchors, print, position, &client)?,
+        };
+        let at = client.iter().position(|lexeme| lexeme.position == place)?;
+        Some(Origin { position: place, named: named(client.get(at..)?) })
+    })
+}
+
+fn query_of(statement: &Statement) -> Option<&Query> {
+    match statement {
+        Statement::Query(query) | Statement::Prepare { query, .. } => Some(query),
+        Statement::Explain(explain) => Some(&explain.query),
+        Statement::CopyOut(copy) => Some(&copy.query),
+        Statement::Declare(declare) => Some(&declare.query),
+        Statement::Empty | Statement::Execute { .. } | Statement::Session(_) | Statement::Refused(_) => None,
+    }
+}
+
+/// The sign at `position` of the print, by counting between the nearest anchors.
+fn between(anchors: &[(usize, usize)], print: &str, position: usize, client: &[Lexeme]) -> Option<usize> {
+    let before = anchors.iter().filter(|(print, _)| *print < position).max_by_key(|(print, _)| *print);
+    let after = anchors.iter().filter(|(print, _)| *print > position).min_by_key(|(print, _)| *print);
+    let (print_from, own_from) = before.copied().unwrap_or((0, 0));
+    let (print_to, own_to) = after.copied().unwrap_or((usize::MAX, usize::MAX));
+    let (printed, _) = lex_as_far_as_possible(print);
+    let sign = printed.iter().find(|lexeme| lexeme.position == position)?;
+    let within = |lexemes: &[Lexeme], from: usize, to: usize| -> Vec<usize> {
+        let of_its_kind = |lexeme: &&Lexeme| from < lexeme.position && lexeme.position < to && alike(lexeme, sign);
+        lexemes.iter().filter(of_its_kind).map(|lexeme| lexeme.position).collect()
+    };
+    let in_print = within(&printed, print_from, print_to);
+    let own = within(client, own_from, own_to);
+    if in_print.len() != own.len() {
+        return None;
+    }
+    own.get(in_print.iter().position(|place| *place == position)?).copied()
+}
+
+fn alike(one: &Lexeme, other: &Lexeme) -> bool {
+    match (&one.kind, &other.kind) {
+        (Kind::Word(one), Kind::Word(other)) => one.eq_ignore_ascii_case(other),
+        (one, other) => one == other,
+    }
+}
+
+/// What the first of the lexemes is called.
+fn named(lexemes: &[Lexeme]) -> Option<Named> {
+    let first = lexemes.first()?;
+    if let Kind::Operator(operator) = &first.kind {
+        return Some(Named::Operator(operator.clone()));
+    }
+    let mut name = String::new();
+    for pair in lexemes.chunks(2) {
+        let part = match &pair.first()?.kind {
+            Kind::Word(word) => word.to_ascii_lowercase(),
+            Kind::Quoted(word) => word.clone(),
+            _ => return None,
+        };
+        name.push_str(&part);
+        match pair.get(1) {
+            Some(dot) if dot.is_sign(".") => name.push('.'),
+            Some(open) if open.is_sign("(") && !first.is_word("in") => return Some(Named::Function(name)),
+            _ => break,
+        }
+    }
+    let is_operator = ["in", "not", "like", "ilike", "similar", "between", "overlaps"];
+    let keyword = first.word().filter(|word| is_operator.contains(&word.as_str()))?;
+    Some(Named::Operator(keyword.to_ascii_uppercase()))
+}
+
+/// Where each node of a tree begins, in one order for equal trees; 0: it has no place.
+///
+/// `Debug` is what shows every field of every node, of kinds too that a later parser brings: `Span(Location(1,8)..…)`. `None`:
+/// it does not show places as expected.
+fn places(query: &Query) -> Option<Vec<usize>> {
+    const SPAN: &str = "Span(Location(";
+    let shown = format!("{query:?}");
+    let mut places = Vec::new();
+    let mut rest = shown.as_str();
+    while let Some(at) = outside_of_quotes(rest, SPAN) {
+        rest = rest.get(at + SPAN.len()..)?;
+        let (_line, behind) = rest.split_once(',')?;
+        places.push(behind.split_once(')')?.0.parse().ok()?);
+    }
+    Some(places)
+}
+
+/// Where `wanted` begins first, texts and characters as `Debug` writes them left aside.
+fn outside_of_quotes(text: &str, wanted: &str) -> Option<usize> {
+    let mut quoted = None;
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match quoted {
+            Some(_) if escaped => escaped = false,
+            Some(_) if c == '\\' => escaped = true,
+            Some(quote) if c == quote => quoted = None,
+            Some(_) => {}
+            None if c == '"' || c == '\'' => quoted = Some(c),
+            None if text.get(at..).is_some_and(|rest| rest.starts_with(wanted)) => return Some(at),
+            None => {}
+        }
+    }
+    None
+}
