@@ -167,7 +167,7 @@ pub const PRODUCTS: &[Product] = &[
 pub const POLICY: &str = r#"
 [defaults]
 max_rows = 20000
-statement_timeout = "20s"
+statement_timeout = "5m"
 
 [roles.analyst]
 products = ["shop.*", "ops.*"]

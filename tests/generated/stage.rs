@@ -84,7 +84,7 @@ impl Stage {
     }
 
     fn twin(&self, user: usize) -> Wire {
-        let settings = [("search_path", "shop,ops,public"), ("statement_timeout", "20s")];
+        let settings = [("search_path", "shop,ops,public"), ("statement_timeout", "5min")];
         let database = format!("twin_{}", USERS[user].0);
         Wire::connect(self.warehouse.server.port(), SUPERUSER, SUPERUSER_PASSWORD, &database, &settings).unwrap()
     }
@@ -121,11 +121,13 @@ fn veil(warehouse: &Warehouse, variant: usize) -> Proxy {
             std::fs::write(catalog.join(format!("{}_{}.toml", product.domain, product.name)), product.toml()).unwrap();
         }
         std::fs::write(dir.join("policy.toml"), POLICY).unwrap();
-        if variant > 0 {
-            let config = dir.join("pgveil.toml");
-            let text = std::fs::read_to_string(&config).unwrap();
-            std::fs::write(config, text.replace("/warehouse?", &format!("/shadow{variant}?"))).unwrap();
-        }
+        // Nothing here is about time, however busy the machine is.
+        let config = dir.join("pgveil.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let text = text.replacen("[server]\n", "[server]\nstartup_timeout = \"5m\"\n", 1);
+        let text = text.replace("pool_size = 20\n", "pool_size = 20\nacquire_timeout = \"5m\"\n");
+        let database = if variant == 0 { "warehouse".to_owned() } else { format!("shadow{variant}") };
+        std::fs::write(config, text.replace("/warehouse?", &format!("/{database}?"))).unwrap();
     })
 }
 
