@@ -205,7 +205,7 @@ SELECT l.lead_id, x.email FROM marketing.leads l, json_to_record(row_to_json(l))
 SELECT l.lead_id, json_to_record.phone FROM marketing.leads l, json_to_record(row_to_json(l)) AS (company text, phone text) ORDER BY 1 LIMIT 5;
 SELECT region, status, count(*) FROM finance.orders GROUP BY GROUPING SETS (ROLLUP (region, status), CUBE (status), ()) ORDER BY 1 NULLS LAST, 2 NULLS LAST, 3;
 SELECT customer_email, count(*) FROM finance.orders GROUP BY DISTINCT ROLLUP (customer_email), ROLLUP (customer_email) ORDER BY 2 DESC, 1 LIMIT 5;
-SELECT lower(status), count(*) FROM finance.orders GROUP BY ROLLUP ((lower(status))) ORDER BY 1;
+SELECT lower(status::text), count(*) FROM finance.orders GROUP BY ROLLUP ((lower(status::text))) ORDER BY 1;
 SELECT count(*) FROM finance.orders WHERE total BETWEEN SYMMETRIC 500 AND 100;
 SELECT count(*) FROM finance.orders WHERE customer_email NOT BETWEEN SYMMETRIC 'z' AND 'a';
 SELECT concat_ws('/', VARIADIC ARRAY[email, phone, company]), num_nulls(VARIADIC ARRAY[email, phone]) FROM marketing.leads ORDER BY lead_id LIMIT 5;
