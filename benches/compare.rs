@@ -68,16 +68,24 @@ impl Question {
     /// `{}` stands for the relation. A look-up's key is written as [`KEY`].
     fn new(dir: &Path, text: &str) -> Self {
         let product = text.replace("{}", "bench.accounts");
-        let explained = Command::new(env!("CARGO_BIN_EXE_pgveil"))
-            .args(["explain", "--user", "bench", "--config"])
-            .arg(dir.join("pgveil.toml"))
-            .arg(&product)
-            .output()
-            .expect("pgveil explain");
-        let explained = String::from_utf8(explained.stdout).unwrap();
-        let masked =
-            explained.lines().find_map(|line| line.strip_prefix("forwarded")).expect("the SQL that is forwarded");
-        Self { raw: text.replace("{}", "pgbench_accounts"), masked: masked.trim().to_owned(), product }
+        // What the warehouse's relations look like is written down a moment after the start.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let masked = loop {
+            let explained = Command::new(env!("CARGO_BIN_EXE_pgveil"))
+                .args(["explain", "--user", "bench", "--config"])
+                .arg(dir.join("pgveil.toml"))
+                .arg(&product)
+                .output()
+                .expect("pgveil explain");
+            let told = String::from_utf8(explained.stdout).unwrap();
+            if let Some(sql) = told.lines().find_map(|line| line.strip_prefix("forwarded")) {
+                break sql.trim().to_owned();
+            }
+            let errors = String::from_utf8_lossy(&explained.stderr).into_owned();
+            assert!(Instant::now() < deadline, "nothing would be forwarded:\n{told}{errors}");
+            std::thread::sleep(Duration::from_millis(200));
+        };
+        Self { raw: text.replace("{}", "pgbench_accounts"), masked, product }
     }
 
     fn of(&self, asked: Asked) -> &str {

@@ -1,7 +1,7 @@
 //! It says yes: statements as people and tools write them, by origin (`tests/accepted/*.sql`). At least 99 % of them are
 //! allowed; each allowed one that a role without masks sends is answered as plain PostgreSQL answers the client's own text.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it should be")]
+#![allow(clippy::allow_attributes, clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
 
 #[path = "common/postgres.rs"]
 mod postgres;

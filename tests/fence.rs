@@ -2,7 +2,14 @@
 //! asked, the answer is that of a table without these rows; no error, no message. With every fence taken away, the same
 //! statements do fail, which shows that they try.
 
-#![allow(clippy::allow_attributes, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 #[path = "golden/fixture.rs"]
 mod fixture;

@@ -149,7 +149,7 @@ fn mistakes_in_the_server() {
         ),
         (
             "[server]\nlisten = 127.0.0.1:6432",
-            "2:10 this is not valid TOML: invalid float, expected nothing | texts, durations, addresses and patterns stand in \
+            "2:15 this is not valid TOML: invalid float, expected nothing | texts, durations, addresses and patterns stand in \
              quotes: key = \"value\"",
         ),
     ] {

@@ -245,7 +245,7 @@ pub(super) fn placed(print: String) -> String {
     let mut levels: Vec<(String, String)> = Vec::new();
     let mut rest = print.as_str();
     while let Some(at) = rest.find(['\'', '"', '(', ')', MARK]) {
-        let (before, tail) = rest.split_at(at);
+        let Some((before, tail)) = rest.split_at_checked(at) else { break };
         out.push_str(before);
         let mut chars = tail.chars();
         let sign = chars.next();
@@ -254,7 +254,7 @@ pub(super) fn placed(print: String) -> String {
             Some(quote @ ('\'' | '"')) => {
                 // A doubled quote ends one run and begins the next.
                 let end = rest.find(quote).map_or(rest.len(), |end| end + 1);
-                let (quoted, behind) = rest.split_at(end);
+                let (quoted, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
                 out.push(quote);
                 out.push_str(quoted);
                 rest = behind;

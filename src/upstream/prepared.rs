@@ -158,20 +158,25 @@ impl Prepared {
             }
             return Some(entry.name.clone());
         }
-        let id = entries.swap_remove(at).id;
-        self.len -= 1;
-        self.stale.push(id);
+        let id = entries.get(at)?.id;
+        self.put_aside(wanted.sql, id);
         None
     }
 
     /// It is prepared anew, and the one of before is not used any more.
     pub fn part_with(&mut self, wanted: &Wanted<'_>) {
-        let Some(entries) = self.by_sql.get_mut(wanted.sql) else { return };
-        if let Some(at) = entries.iter().position(|entry| entry.is(wanted)) {
-            let id = entries.swap_remove(at).id;
-            self.len -= 1;
-            self.stale.push(id);
+        let entries = self.by_sql.get(wanted.sql);
+        if let Some(id) =
+            entries.and_then(|entries| entries.iter().find(|entry| entry.is(wanted))).map(|entry| entry.id)
+        {
+            self.put_aside(wanted.sql, id);
         }
+    }
+
+    /// Not used any more, and closed when that can be done.
+    fn put_aside(&mut self, sql: &Arc<str>, id: u64) {
+        self.forget(&Preparing { id, sql: Arc::clone(sql) });
+        self.stale.push(id);
     }
 
     /// Whether an unnamed statement should be kept: its text has come before, means the same whenever it is read, and what was
@@ -208,8 +213,7 @@ impl Prepared {
         };
         let passing = passing.then(|| {
             // What means something else a moment later serves this once.
-            let uses = if is_timeless(sql) { 1 } else { MOST_PASSING_USES };
-            (uses, Instant::now())
+            (if is_timeless(sql) { 1 } else { MOST_PASSING_USES }, Instant::now())
         });
         let settings = Arc::clone(settings);
         let entry =
@@ -227,8 +231,7 @@ impl Prepared {
             .min_by_key(|(used, ..)| *used)
             .map(|(_, id, sql)| Preparing { id, sql: sql.clone() });
         if let Some(oldest) = oldest {
-            self.forget(&oldest);
-            self.stale.push(oldest.id);
+            self.put_aside(&oldest.sql, oldest.id);
         }
     }
 
@@ -256,8 +259,7 @@ impl Prepared {
     pub fn invalidate(&mut self, id: u64) {
         let sql = self.by_sql.iter().find(|(_, es)| es.iter().any(|e| e.id == id)).map(|(sql, _)| sql.clone());
         if let Some(sql) = sql {
-            self.forget(&Preparing { id, sql });
-            self.stale.push(id);
+            self.put_aside(&sql, id);
         }
     }
 
@@ -277,34 +279,35 @@ impl Prepared {
 /// Whether every literal means the same whenever it is read: `'today'::date` is made a day when the statement is parsed. Where
 /// the words stand is not asked, nor how an array or a record may spell them: a literal that could be one is taken for one.
 pub(super) fn is_timeless(sql: &str) -> bool {
-    const MOMENTS: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
-    let mut rest = sql;
-    while let Some(at) = rest.find(['\'', '"', '$']) {
-        let Some((_, quoted)) = rest.split_at_checked(at) else { return false };
-        let mut after = quoted.chars();
-        let quote = after.next().unwrap_or('$');
-        let inside = after.as_str();
-        if quote == '$' {
+    let mut rest = sql.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\'' | b'"' | b'$')) {
+        let (quote, inside) = match rest.get(at..) {
+            Some([quote, inside @ ..]) => (*quote, inside),
+            _ => return false,
+        };
+        if quote == b'$' {
             // `$1`; what pgveil prints has no dollar quotes.
-            if !inside.starts_with(|next: char| next.is_ascii_digit()) {
+            if !inside.first().is_some_and(u8::is_ascii_digit) {
                 return false;
             }
             rest = inside;
             continue;
         }
         // A doubled quote ends one stretch and begins the next: each is looked at.
-        let Some(end) = inside.find(quote) else { return false };
+        let Some(end) = inside.iter().position(|byte| *byte == quote) else { return false };
         let Some((literal, end)) = inside.split_at_checked(end) else { return false };
         rest = end.get(1..).unwrap_or_default();
-        if quote == '"' {
-            continue;
-        }
-        let literal = literal.to_ascii_lowercase();
-        if literal.contains(['\\', '"']) || MOMENTS.iter().any(|moment| literal.contains(moment)) {
+        if quote == b'\'' && could_be_a_moment(literal) {
             return false;
         }
     }
     true
+}
+
+fn could_be_a_moment(literal: &[u8]) -> bool {
+    const MOMENTS: [&[u8]; 4] = [b"now", b"today", b"tomorrow", b"yesterday"];
+    literal.iter().any(|byte| matches!(byte, b'\\' | b'"'))
+        || MOMENTS.iter().any(|moment| literal.windows(moment.len()).any(|bytes| bytes.eq_ignore_ascii_case(moment)))
 }
 
 #[cfg(test)]

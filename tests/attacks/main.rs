@@ -42,6 +42,11 @@ fn main() {
         println!("{count} cases");
         if count < FEWEST_CASES { Err(format!("{count} cases").into()) } else { Ok(()) }
     }));
+    let shared = Arc::clone(&fixture);
+    trials.push(Trial::test("every_marker_would_be_seen", move || {
+        every_marker_would_be_seen(&shared);
+        Ok(())
+    }));
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(fixture);
     println!("attacks: {:.0} s", start.elapsed().as_secs_f64());
@@ -51,6 +56,27 @@ fn main() {
 fn name(file: &std::path::Path) -> String {
     let part = |p: Option<&std::ffi::OsStr>| p.unwrap().to_string_lossy().into_owned();
     format!("{}::{}", part(file.parent().and_then(|p| p.file_name())), part(file.file_stem()))
+}
+
+/// Those who may see everything get every kind of marker: the search finds what it should.
+fn every_marker_would_be_seen(fixture: &Fixture) {
+    let mut boss = fixture::login(&fixture.proxy, "boss", &[]).unwrap_or_else(|e| panic!("{:?}", e.error));
+    let mut seen = |binary: bool| {
+        boss.parse("", "SELECT * FROM crm.people", &[]).bind("", "", &[], binary).execute("", 0).sync();
+        let received: Vec<u8> = boss.until_ready().into_iter().flat_map(|frame| frame.body).collect();
+        assert!(canaries::found(&fixture.markers, &received, &received).is_empty(), "what the client said is left out");
+        canaries::found(&fixture.markers, &received, &[])
+    };
+    for (binary, kinds) in [
+        (false, &["a text", "a number", "a date", "a moment", "a UUID"][..]),
+        (true, &["a text", "a number", "a date", "a moment", "a UUID", "a decimal", "a float"]),
+    ] {
+        let found = seen(binary);
+        for kind in kinds {
+            let name = if binary && *kind != "a text" { format!("{kind} in binary") } else { (*kind).to_owned() };
+            assert!(found.contains(&name.as_str()), "{name} is not found among {found:?}");
+        }
+    }
 }
 
 fn count() -> usize {

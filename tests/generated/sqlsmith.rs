@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use super::grammar::{Statement, Way};
 use super::stage::{Stage, USERS};
-use super::statements::{Verdict, judge};
+use super::statements::{Verdict, judge, refusal_text};
 
 #[test]
 fn statements_of_sqlsmith_tell_nothing_of_what_is_hidden() {
     let stage = Stage::shared();
     let mut seats: Vec<_> = (0..USERS.len()).map(|user| stage.seat(user)).collect();
     let mut tally: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut refusals: BTreeMap<String, usize> = BTreeMap::new();
+    let mut refusals: BTreeMap<String, (usize, String)> = BTreeMap::new();
     let mut findings = Vec::new();
     let corpus = include_str!("sqlsmith.sql");
     for (at, sql) in corpus.lines().enumerate() {
@@ -24,7 +24,10 @@ fn statements_of_sqlsmith_tell_nothing_of_what_is_hidden() {
         let verdict = judge(&mut seats[user], &statement);
         *tally.entry(verdict.name()).or_default() += 1;
         match verdict {
-            Verdict::Refused(why) => *refusals.entry(why).or_default() += 1,
+            Verdict::Refused(why) => {
+                let mut minimise = || refusal_text(&mut seats[user], &statement, &why);
+                refusals.entry(why.clone()).or_insert_with(|| (0, minimise())).0 += 1;
+            }
             Verdict::Finding(found) => {
                 findings.push(format!("{} asks: {}\n{found:?}", USERS[user].0, statement.sql));
             }

@@ -122,9 +122,21 @@ fn refusal(seat: &mut Seat<'_>, statement: &Statement, row: Vec<u32>, why: &str)
     if std::env::var_os("PGVEIL_STATEMENTS").is_none() {
         return statement.sql.clone();
     }
-    let mut same = |statement: &Statement| judge(seat, statement) == Verdict::Refused(why.to_owned());
-    let small = rewrite(&shrink(row, 500, |row| same(&rewrite(row))));
-    shrink_text(&small.sql, 300, |sql| same(&Statement { sql: sql.to_owned(), ..small.clone() }))
+    let small = rewrite(&shrink(row, 500, |row| refused(seat, &rewrite(row), why)));
+    refusal_text(seat, &small, why)
+}
+
+/// The same of a text.
+pub fn refusal_text(seat: &mut Seat<'_>, statement: &Statement, why: &str) -> String {
+    if std::env::var_os("PGVEIL_STATEMENTS").is_none() {
+        return statement.sql.clone();
+    }
+    let with = |sql: &str| Statement { sql: sql.to_owned(), ..statement.clone() };
+    shrink_text(&statement.sql, 600, |sql| refused(seat, &with(sql), why))
+}
+
+fn refused(seat: &mut Seat<'_>, statement: &Statement, why: &str) -> bool {
+    judge(seat, statement) == Verdict::Refused(why.to_owned())
 }
 
 /// The case, made small.

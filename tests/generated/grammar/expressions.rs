@@ -369,8 +369,9 @@ impl Grammar<'_> {
         if d == 0 || self.fuel <= 0 {
             return self.comparison(0);
         }
-        match self.below(30) {
+        match self.below(33) {
             0..=5 => self.comparison(d - 1),
+            30..=32 => self.brittle(),
             6 => format!("({} AND {})", self.boolean(d - 1), self.boolean(d - 1)),
             7 => format!("({} OR {})", self.boolean(d - 1), self.boolean(d - 1)),
             8 => format!("NOT ({})", self.boolean(d - 1)),
@@ -453,6 +454,36 @@ impl Grammar<'_> {
             }
             _ => self.leaf(Ty::Bool),
         }
+    }
+
+    /// A condition that no row in sight fails to evaluate, and many a hidden one does.
+    fn brittle(&mut self) -> String {
+        let innermost = self.levels.len().saturating_sub(1);
+        let levels = self
+            .levels
+            .iter()
+            .enumerate()
+            .filter(|(at, level)| level.grouped.is_none() && (*at == innermost || self.allowed.outer));
+        let mut all = Vec::new();
+        for rel in levels.flat_map(|(_, level)| &level.rels) {
+            for (column, ty) in &rel.columns {
+                let c = format!("{}.{column}", rel.names[0]);
+                all.extend(match (column.as_str(), ty) {
+                    ("qty" | "priority", Ty::Int) => vec![format!("100 / {c} > 0"), format!("{c} + 2147483000 > 5")],
+                    ("customer_id", Ty::Big) => vec![format!("100 / {c} > 0"), format!("{c}::int > 0")],
+                    ("ref", Ty::Text) => vec![format!("{c}::int >= 0"), format!("CAST({c} AS smallint) < 9")],
+                    ("weight", Ty::Text) => vec![format!("{c}::numeric >= 0")],
+                    ("attrs", Ty::Json) => vec![format!("({c} ->> 'n')::int > 0")],
+                    ("total" | "balance", Ty::Num) => vec![format!("1 / {c} <> 0"), format!("{c}::int < 1000")],
+                    ("placed", Ty::Date) => vec![format!("{c} - date '2000-01-01' > 0")],
+                    ("took", Ty::Itv) => vec![format!("{c} * 1000 > interval '0'")],
+                    ("opened", Ty::Ts | Ty::Tz) => vec![format!("extract(year FROM {c})::int > 0")],
+                    ("id", Ty::Int) => vec![format!("100 / {c} >= 0")],
+                    _ => Vec::new(),
+                });
+            }
+        }
+        if all.is_empty() { self.comparison(0) } else { all.swap_remove(self.below(all.len())) }
     }
 
     /// A leaf beside a form that pgveil may refuse.
