@@ -21,7 +21,8 @@
 //!
 //! What does not: the select list, GROUP BY, DISTINCT, windows, aggregates with their FILTER, LIMIT and the arguments of
 //! functions in FROM are evaluated on what a scan gives out, behind its conditions; constants are folded before any row is
-//! read. ORDER BY is too, but for an index that sorts by distance while it reads: see [`Fences::keep_all`].
+//! read. ORDER BY is too, but for an index that sorts by distance while it reads: see [`Fences::keep_all`]. Grouping sets keep
+//! every fence for their answer's sake, not for secrecy's.
 //!
 //! The row filter itself may be anything: it is the policy's own. So may masks be, which no condition here looks at.
 
