@@ -235,7 +235,8 @@ fn one(frames: Vec<Frame>) -> Answer {
 
 fn compare(statement: &Statement, seen: Answer, expected: Answer) -> Verdict {
     let (ours, theirs) = (seen.sqlstate().to_owned(), expected.sqlstate().to_owned());
-    let evaluation = |state: &str| state.starts_with("22") || state == "21000";
+    // 42804: records of different types were compared, which depends on the plan.
+    let evaluation = |state: &str| state.starts_with("22") || matches!(state, "21000" | "42804");
     let told = |a: &Answer| match &a.error {
         Some(error) => format!("{error:?}"),
         None => {
@@ -244,6 +245,10 @@ fn compare(statement: &Statement, seen: Answer, expected: Answer) -> Verdict {
         }
     };
     match (ours.as_str(), theirs.as_str()) {
+        // The twin has no cap.
+        ("", "") if seen.notices.iter().any(|notice| notice.values().any(|text| text.starts_with("result cut at"))) => {
+            Verdict::Evaluation
+        }
         ("", "") => {
             let difference = differs(statement, &seen, &expected);
             match difference {

@@ -26,3 +26,9 @@ CREATE TABLE ops.couriers AS SELECT courier_id, m.last4(full_name) AS full_name,
 CREATE TABLE ops.warehouse_capacity AS SELECT * FROM public.ops_warehouse_capacity;
 CREATE TABLE engineering.deployments AS SELECT deployment_id, service, commit_sha, m.email(deployed_by) AS deployed_by, deployed_at, lead_time, failed FROM public.engineering_deployments;
 CREATE TABLE engineering.incidents AS SELECT * FROM public.engineering_incidents;
+
+-- The same keys: a column that depends on one need not be grouped by.
+ALTER TABLE finance.orders ADD PRIMARY KEY (order_id);
+ALTER TABLE marketing.campaigns ADD PRIMARY KEY (campaign_id);
+ALTER TABLE marketing.leads ADD PRIMARY KEY (lead_id);
+ALTER TABLE ops.shipments ADD PRIMARY KEY (shipment_id);
