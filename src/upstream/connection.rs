@@ -19,9 +19,9 @@ use super::expect::{Conversation, Sent};
 use super::stream::Stream;
 
 /// What a read buffer begins with, and shrinks back to.
-const SMALL_BUFFER: usize = 16 * 1024;
+pub(super) const SMALL_BUFFER: usize = 16 * 1024;
 /// What it grows to while rows stream.
-const LARGE_BUFFER: usize = 128 * 1024;
+pub(super) const LARGE_BUFFER: usize = 128 * 1024;
 /// A frame that is not relayed is held whole; the warehouse has no reason to send a larger one.
 const MAX_HELD: usize = 64 * 1024 * 1024;
 

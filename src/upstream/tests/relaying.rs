@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
 
+use crate::upstream::connection::{LARGE_BUFFER, SMALL_BUFFER};
 use crate::upstream::{Connection, CopyCounting, RelayStop, RowRelay, hide_origins};
 
 use super::{answers, connect, describe, permit};
@@ -129,7 +130,8 @@ async fn a_row_of_many_megabytes_passes_through_a_small_buffer() {
             None => connection.fill().await.unwrap(),
         }
     }
-    assert!(largest <= 128 * 1024, "{largest}");
+    // What cannot be reclaimed yet makes room for as much again, whatever the size of the row.
+    assert!(largest <= 2 * LARGE_BUFFER + SMALL_BUFFER, "{largest}");
     assert_eq!((relay.sent(), relay.withheld()), (2, 1));
     assert!(connection.end_lease() && connection.read.capacity() <= 16 * 1024);
     ours.write_all(&out).await.unwrap();
@@ -155,7 +157,7 @@ async fn a_client_that_does_not_read_holds_the_warehouse_back() {
             assert!(stuck.is_err());
         }
         assert!(relay.in_row() || count > 3);
-        assert!(connection.read.capacity() <= 128 * 1024 && out.len() <= 32 * 1024);
+        assert!(connection.read.capacity() <= 2 * LARGE_BUFFER + SMALL_BUFFER && out.len() <= 32 * 1024);
         // Nothing was lost by letting go of it: the client reads on and gets every row.
         let reader = tokio::spawn(read_all(theirs));
         finish(&mut connection, &mut relay, &mut ours, &mut out).await;
