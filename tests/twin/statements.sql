@@ -212,7 +212,7 @@ SELECT concat_ws('/', VARIADIC ARRAY[email, phone, company]), num_nulls(VARIADIC
 SELECT lead_id FROM marketing.leads WHERE email IN ((SELECT min(email) FROM marketing.leads), 'x') ORDER BY 1;
 SELECT ts_rank(to_tsvector('english'::regconfig, l.email || ' ' || coalesce(l.company, '')), to_tsquery('english'::regconfig, 'gmbh | inc')) FROM marketing.leads l ORDER BY lead_id LIMIT 5;
 SELECT lead_id, min(email) OVER (ORDER BY lead_id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW), count(*) OVER w FROM marketing.leads WINDOW w AS (ORDER BY company GROUPS 1 PRECEDING EXCLUDE TIES) ORDER BY lead_id LIMIT 9;
-SELECT j.order_id, j.*, o.card_number, i.billed_to FROM finance.orders o JOIN finance.invoices i USING (order_id, region) AS j ORDER BY 1 LIMIT 9;
+SELECT j.order_id, j.*, o.card_number, i.billed_to FROM finance.orders o JOIN finance.invoices i USING (order_id, region) AS j ORDER BY 1, i.invoice_id LIMIT 9;
 WITH RECURSIVE t AS (SELECT campaign_id, 1 AS n FROM (SELECT campaign_id FROM marketing.campaigns ORDER BY 1 LIMIT 2) c UNION ALL SELECT campaign_id, n + 1 FROM t WHERE n < 3) SEARCH DEPTH FIRST BY campaign_id SET o CYCLE campaign_id SET seen USING p SELECT campaign_id, n, seen FROM t ORDER BY o, n, campaign_id;
 -- Without a fence, and by a primary key.
 SELECT order_id, total FROM finance.orders WHERE order_id IN (2, 7, 12, 13) AND customer_id > 0 ORDER BY 1;
