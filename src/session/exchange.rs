@@ -148,6 +148,11 @@ impl Exchange {
         self.queue.len()
     }
 
+    /// Whether Sync was sent behind all that is outstanding, so that the warehouse answers it without being asked again.
+    pub(super) fn ends_with_ready(&self) -> bool {
+        matches!(self.queue.back(), Some(Expect::Ready { .. }))
+    }
+
     /// Adds what comes last.
     pub(super) fn push(&mut self, expect: Expect) -> Place {
         self.queue.push_back(expect);
