@@ -3,6 +3,7 @@
 //! [`read_files`] reads the directory; [`compile`] takes texts and is pure but for the variables that it is given; [`load`]
 //! is both.
 
+mod bounds;
 mod checks;
 mod columns;
 mod compile;

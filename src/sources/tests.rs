@@ -103,7 +103,6 @@ fn the_files_of_formats_load() {
             "pgveil.toml:56 [contracts] webhook is accepted, but not yet in force",
             "policy.toml:45 [users.svc-superset] on_behalf_of is accepted, but not yet in force",
             "policy.toml:47 [tokens.ci] is accepted, but not yet in force",
-            "0.toml:32 [[quality_checks]] is accepted, but not yet in force (in 1 place, this is the first)",
             "0.toml:48 [contract] is accepted, but not yet in force (in 1 place, this is the first)",
             "0.toml:18 [sla] is accepted, but not yet in force (in 1 place, this is the first)",
             "0.toml:11 on_breach is accepted, but not yet in force (in 1 place, this is the first)",
