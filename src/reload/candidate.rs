@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::config::{OnCatalogError, ServerConfig, StateUrl};
 use crate::document::Unset;
 use crate::error::{Diagnostic, Diagnostics, Level};
+use crate::govern::breach::Breaches;
 use crate::govern::facts::Facts;
 use crate::govern::snapshot::{Snapshot, SnapshotParts, WarehouseRules};
 use crate::names::WarehouseName;
@@ -18,7 +19,12 @@ pub async fn read(config: &Path) -> Result<(Sources, Diagnostics), Diagnostics> 
 }
 
 /// Builds the snapshot. On success the findings are warnings.
-pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<(Snapshot, Diagnostics), Diagnostics> {
+pub async fn build(
+    sources: &Sources,
+    facts: &Facts,
+    breaches: &Breaches,
+    generation: u64,
+) -> Result<(Snapshot, Diagnostics), Diagnostics> {
     let rules = |config: &crate::config::WarehouseConfig| WarehouseRules {
         extension_schemas: config.extension_schemas.clone(),
     };
@@ -28,6 +34,7 @@ pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<
         catalog: sources.catalog.clone(),
         policy: sources.policy.clone(),
         facts: facts.clone(),
+        breaches: breaches.clone(),
         warehouses: warehouses.map(|(name, config)| (name.clone(), rules(config))).collect(),
         has_hash_key: sources.server.hash_key.is_some(),
         quarantine: sources.server.catalog.on_error == OnCatalogError::Quarantine,
@@ -40,12 +47,13 @@ pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<
 pub async fn build_what_fits(
     sources: &Sources,
     facts: &Facts,
+    breaches: &Breaches,
     generation: u64,
 ) -> Result<(Snapshot, Diagnostics), Diagnostics> {
     let mut known = facts.clone();
     let mut withheld = Diagnostics::default();
     loop {
-        let findings = match build(sources, &known, generation).await {
+        let findings = match build(sources, &known, breaches, generation).await {
             Ok((snapshot, mut findings)) => {
                 findings.extend(withheld);
                 return Ok((snapshot, findings));

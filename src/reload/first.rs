@@ -4,8 +4,10 @@ use std::path::Path;
 
 use crate::audit::ReloadOutcome;
 use crate::config::{self, ServerConfig};
+use crate::contracts;
 use crate::document::{Environment, Unset};
 use crate::error::Diagnostics;
+use crate::govern::breach::Breaches;
 use crate::govern::facts::Facts;
 use crate::govern::snapshot::Snapshot;
 use crate::sources::{SourceTexts, Sources};
@@ -75,10 +77,14 @@ pub async fn build(config: &Path, server: &ServerConfig, store: &Store) -> Resul
         None
     });
     let generation = kept.as_ref().map_or(0, |kept| kept.generation) + 1;
+    let breaches = contracts::kept(store).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "what the checks have found before is lost");
+        Breaches::default()
+    });
     let problems = match candidate::read(config).await {
         Ok((sources, mut warnings)) => {
             let (facts, unasked) = candidate::ask(server, &sources, &known).await;
-            match candidate::build(&sources, &facts, generation).await {
+            match candidate::build(&sources, &facts, &breaches, generation).await {
                 Ok((snapshot, more)) => {
                     warnings.extend(more);
                     candidate::log_findings(&warnings);
@@ -94,7 +100,7 @@ pub async fn build(config: &Path, server: &ServerConfig, store: &Store) -> Resul
     let Ok(now) = config::read_server(config) else { return Err(problems) };
     // Paths, secrets and warehouses are those of today.
     let texts = SourceTexts { server: now, ..kept.texts };
-    let Some(mut first) = last_good(server, texts, &known, generation).await else { return Err(problems) };
+    let Some(mut first) = last_good(server, texts, &known, &breaches, generation).await else { return Err(problems) };
     candidate::log_findings(&problems);
     tracing::error!(
         saved_at = %kept.saved_at,
@@ -105,12 +111,18 @@ pub async fn build(config: &Path, server: &ServerConfig, store: &Store) -> Resul
     Ok(first)
 }
 
-async fn last_good(server: &ServerConfig, texts: SourceTexts, known: &Facts, generation: u64) -> Option<First> {
+async fn last_good(
+    server: &ServerConfig,
+    texts: SourceTexts,
+    known: &Facts,
+    breaches: &Breaches,
+    generation: u64,
+) -> Option<First> {
     let (sources, _) = texts.compile(&Environment, Unset::Error).ok()?;
     let (asked, unasked) = candidate::ask(server, &sources, known).await;
     // The warehouse may be what changed: then the facts that the catalog was good with.
     for facts in [asked, known.clone()] {
-        if let Ok((snapshot, _)) = candidate::build(&sources, &facts, generation).await {
+        if let Ok((snapshot, _)) = candidate::build(&sources, &facts, breaches, generation).await {
             let outcome = ReloadOutcome::LastGood;
             let warnings = Diagnostics::default();
             return Some(First { sources, snapshot, facts, outcome, warnings, problems: None, unasked });
