@@ -13,9 +13,11 @@ const STOREYS: &[&[&str]] = &[
     &["config", "catalog", "wire"],
     &["sources", "sql"],
     &["govern"],
-    &["auth", "upstream", "audit", "state"],
+    &["auth", "upstream", "audit"],
+    &["state"],
     &["statement"],
-    &["session", "http", "reload", "demo", "contracts"],
+    &["contracts"],
+    &["session", "http", "reload", "demo"],
     &["app"],
     &["cli"],
 ];

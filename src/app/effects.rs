@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 
 use crate::config::{ServerConfig, TlsConfig};
 use crate::http::{Desk, HttpTls};
@@ -21,6 +22,7 @@ pub(super) struct Live {
     desk: Desk,
     http: Option<Arc<HttpTls>>,
     grace: Arc<ArcSwap<Duration>>,
+    in_force: watch::Sender<Arc<ServerConfig>>,
 }
 
 struct Certificates {
@@ -37,6 +39,7 @@ impl Live {
         desk: Desk,
         http: Option<Arc<HttpTls>>,
         grace: Duration,
+        in_force: watch::Sender<Arc<ServerConfig>>,
     ) -> Self {
         let certificates = Certificates {
             server_seen: server.as_ref().map(|tls| content(tls.files())),
@@ -49,6 +52,7 @@ impl Live {
             desk,
             http,
             grace: Arc::new(ArcSwap::from_pointee(grace)),
+            in_force,
         }
     }
 
@@ -62,6 +66,7 @@ impl Effects for Live {
     fn applied(&self, config: &ServerConfig) {
         self.grace.store(Arc::new(config.server.shutdown_grace));
         self.desk.configure(config);
+        self.in_force.send_replace(Arc::new(config.clone()));
         let mut certificates = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
         if certificates.server.as_ref().map(|tls| tls.files()) != config.server.tls.as_ref() {
             match config.server.tls.as_ref().map(ServerTls::load).transpose() {

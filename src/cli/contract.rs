@@ -1,6 +1,8 @@
-//! `pgveil contract`: the checks of data products, run once from a shell or from CI. Nothing is kept.
+//! `pgveil contract`: the checks of data products, run once from a shell or from CI, of which nothing is kept; and what a server
+//! has kept of its own runs.
 
 mod junit;
+mod show;
 mod table;
 
 use std::collections::BTreeSet;
@@ -13,9 +15,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::civil::Date;
 use tokio::task::JoinSet;
 
-use crate::catalog::{Catalog, Product, Status};
+use crate::catalog::{Catalog, Product};
 use crate::contracts::{Domains, Validation, Validator};
 use crate::document::{Unset, nearest};
+use crate::govern::breach::Breaches;
 use crate::govern::facts::Facts;
 use crate::names::{ProductId, ProductPattern};
 use crate::reload::candidate;
@@ -32,6 +35,8 @@ pub struct ContractArgs {
 enum ContractCommand {
     /// Runs every check against the warehouse and says what came of it: exit 1 when one of severity error has failed.
     Run(RunArgs),
+    /// Shows what a server's runs have found of one product: its score, how it stands, the last runs
+    Show(show::ShowArgs),
 }
 
 /// Arguments of `pgveil contract run`.
@@ -64,6 +69,7 @@ pub enum RunFormat {
 pub async fn run(args: &ContractArgs) -> ExitCode {
     match &args.command {
         ContractCommand::Run(args) => run_contracts(args).await,
+        ContractCommand::Show(args) => show::run(args).await,
     }
 }
 
@@ -105,7 +111,7 @@ async fn run_contracts(args: &RunArgs) -> ExitCode {
 /// The products that are meant. Nobody asked for drafts by naming none; whoever names one means it.
 fn chosen(catalog: &Catalog, named: &[String], today: Date) -> Result<Vec<Arc<Product>>, String> {
     if named.is_empty() {
-        let current = catalog.iter().filter(|product| is_current(product, today));
+        let current = catalog.iter().filter(|product| product.is_current(today));
         return Ok(current.cloned().collect());
     }
     let mut ids: BTreeSet<ProductId> = BTreeSet::new();
@@ -126,16 +132,6 @@ fn chosen(catalog: &Catalog, named: &[String], today: Date) -> Result<Vec<Arc<Pr
     Ok(catalog.iter().filter(|product| ids.contains(&product.id)).cloned().collect())
 }
 
-fn is_current(product: &Product, today: Date) -> bool {
-    match product.status {
-        Status::Draft => false,
-        Status::Published => true,
-        Status::Deprecated => {
-            product.deprecation.as_ref().and_then(|deprecation| deprecation.sunset).is_none_or(|sunset| today < sunset)
-        }
-    }
-}
-
 async fn validate_all(
     sources: &Sources,
     products: Vec<Arc<Product>>,
@@ -143,10 +139,11 @@ async fn validate_all(
 ) -> Result<Vec<Validation>, ExitCode> {
     // A warehouse that cannot be asked is an outcome of its products' checks.
     let (facts, _) = candidate::ask(&sources.server, sources, &Facts::default()).await;
-    let (snapshot, _) = candidate::build_what_fits(sources, &facts, 0).await.map_err(|findings| {
-        eprintln!("{findings}");
-        ExitCode::from(2)
-    })?;
+    let (snapshot, _) =
+        candidate::build_what_fits(sources, &facts, &Breaches::default(), 0).await.map_err(|findings| {
+            eprintln!("{findings}");
+            ExitCode::from(2)
+        })?;
     let config = &sources.server.contracts;
     let validator = Arc::new(Validator::new(&sources.server.warehouses, config.connections, config.timeout));
     let domains = Arc::new(Domains::new(snapshot.parts));

@@ -198,6 +198,8 @@ pub struct ContractsConfig {
     pub timeout: Duration,
     /// The most connections to each warehouse that checks use, besides those of statements.
     pub connections: usize,
+    /// How long runs are kept.
+    pub keep: Duration,
     /// What an unvalidated version does.
     pub unvalidated: Unvalidated,
     /// Where breaches are posted.

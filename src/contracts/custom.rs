@@ -8,6 +8,7 @@ use jiff::civil::Date;
 
 use crate::catalog::{Catalog, Product};
 use crate::config::{Policy, Role, RoleLimits, User};
+use crate::govern::breach::Breaches;
 use crate::govern::decide::{DecideInput, Decision, Plan, SearchPath, SessionValues, decide};
 use crate::govern::permit::{Permit, PermitKind};
 use crate::govern::snapshot::{Snapshot, SnapshotParts};
@@ -105,6 +106,7 @@ fn parts_of(parts: &SnapshotParts, domain: &DomainName) -> SnapshotParts {
             users: [(UserName::new(SUBJECT), user)].into(),
             ..Policy::default()
         },
+        breaches: Breaches::new(),
         // One product that does not fit its relation is no reason why the others cannot be checked.
         quarantine: true,
         ..parts.clone()

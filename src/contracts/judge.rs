@@ -31,6 +31,7 @@ pub(super) struct Answers {
 /// The checks with their outcomes, and what was measured on the way.
 #[derive(Debug, Default)]
 pub(super) struct Judged {
+    reached: bool,
     checks: Vec<CheckOutcome>,
     warnings: Vec<String>,
     rows: Option<u64>,
@@ -42,13 +43,16 @@ impl Judged {
         Validation {
             product: product.id.clone(),
             version: product.version,
+            digest: product.digest.clone(),
             started_at,
             duration_ms: millis(took),
             passed: self.checks.iter().all(|check| check.passed || check.severity == CheckSeverity::Warning),
+            reached: self.reached,
             checks: self.checks,
             warnings: self.warnings,
             rows: self.rows,
             stale_seconds: self.stale_seconds,
+            breach: None,
         }
     }
 }
@@ -63,7 +67,7 @@ pub(super) fn unreachable(product: &Product, reason: &str) -> Judged {
 /// There is nothing to look at.
 pub(super) fn without_relation(product: &Product, differences: Vec<Difference>) -> Judged {
     let reason = format!("relation {} does not exist", product.relation);
-    let mut judged = unreachable(product, &reason);
+    let mut judged = Judged { reached: true, ..unreachable(product, &reason) };
     if let Some(first) = judged.checks.first_mut() {
         *first = schema_outcome(schema_verdict(&differences, &[]), Duration::ZERO);
     }
@@ -91,7 +95,13 @@ pub(super) fn judge(product: &Product, plan: &Plan, differences: Vec<Difference>
         checks.push(outcome(check, verdict, took));
     }
     let whole = |place: usize| answers.number(place).ok().flatten().map(|n| n.max(0.0) as u64);
-    Judged { checks, warnings: warnings(differences), rows: whole(0), stale_seconds: plan.age.and_then(whole) }
+    Judged {
+        reached: true,
+        checks,
+        warnings: warnings(differences),
+        rows: whole(0),
+        stale_seconds: plan.age.and_then(whole),
+    }
 }
 
 impl Answers {

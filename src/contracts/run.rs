@@ -62,8 +62,9 @@ impl Validator {
         let plan = Plan::new(product, &facts);
         let mut run = Run { link: &link, deadline: Instant::now() + self.limit, limit: self.limit, lost: None };
         let answers = run.answers(&plan, product, domains).await;
-        if run.lost.is_none() {
-            link.give_back();
+        match run.lost {
+            None => link.give_back(),
+            Some(failure) => return judge::unreachable(product, &failure.reason(self.limit)),
         }
         judge::judge(product, &plan, differences, answers)
     }

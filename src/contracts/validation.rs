@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Severity;
+use crate::govern::breach::Breach;
 use crate::names::ProductId;
 
 /// One run of a product's contract.
@@ -13,12 +14,17 @@ pub struct Validation {
     pub product: ProductId,
     /// Of this version.
     pub version: u32,
+    /// Of the file that it was read from.
+    #[serde(default)]
+    pub digest: String,
     /// When it began.
     pub started_at: Timestamp,
     /// How long it took.
     pub duration_ms: u64,
     /// No check of severity `error` has failed.
     pub passed: bool,
+    /// Whether the warehouse could be asked at all.
+    pub reached: bool,
     /// The schema check first, then in the order of the file.
     pub checks: Vec<CheckOutcome>,
     /// What somebody should look at, though no check has failed for it.
@@ -30,6 +36,9 @@ pub struct Validation {
     /// The age of the newest row, by the column that tells how fresh the product is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_seconds: Option<u64>,
+    /// How the product stood after it, in a server's runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breach: Option<Breach>,
 }
 
 /// What came of one check.

@@ -119,7 +119,7 @@ pub(in crate::session) struct Session<S = TcpStream> {
     portals: HashMap<String, Portal>,
     cursors: HashMap<String, Cursor>,
     /// Products about which the client was told what there is to know.
-    said: HashSet<ProductId>,
+    said: HashSet<(ProductId, &'static str)>,
 
     lease: Option<Lease>,
     /// The settings that the lease was last asked for; the client's unnamed statement, while it is known where it lies.

@@ -7,26 +7,12 @@ use crate::contracts::{CheckOutcome, CheckSeverity, Validation, count, span};
 /// One block for each product: a line with what it is, then a line for each check.
 pub(super) fn print(validations: &[Validation], out: &mut dyn Write) -> io::Result<()> {
     let checks = || validations.iter().flat_map(|validation| &validation.checks);
-    let width = |text: fn(&CheckOutcome) -> usize| checks().map(text).max().unwrap_or(0);
-    let (name, kind) = (width(|check| check.name.chars().count()), width(|check| check.kind.label().len()));
+    let widths = Widths::of(checks());
     for (n, validation) in validations.iter().enumerate() {
         if n > 0 {
             writeln!(out)?;
         }
-        writeln!(out, "{}", headline(validation))?;
-        for check in &validation.checks {
-            writeln!(
-                out,
-                "  {:4}  {:name$}  {:kind$}  {}",
-                mark(check),
-                check.name,
-                check.kind.label(),
-                check.message
-            )?;
-        }
-        for warning in &validation.warnings {
-            writeln!(out, "  note  {warning}")?;
-        }
+        widths.block(validation, out)?;
     }
     if !validations.is_empty() {
         writeln!(out)?;
@@ -42,6 +28,39 @@ pub(super) fn print(validations: &[Validation], out: &mut dyn Write) -> io::Resu
         counted(failed(CheckSeverity::Error), "error"),
         counted(failed(CheckSeverity::Warning), "warning")
     )
+}
+
+/// The block of one product.
+pub(super) fn block(validation: &Validation, out: &mut dyn Write) -> io::Result<()> {
+    Widths::of(validation.checks.iter()).block(validation, out)
+}
+
+/// How wide the columns are.
+struct Widths {
+    name: usize,
+    kind: usize,
+}
+
+impl Widths {
+    fn of<'c>(checks: impl Iterator<Item = &'c CheckOutcome>) -> Self {
+        checks.fold(Self { name: 0, kind: 0 }, |widths, check| Self {
+            name: widths.name.max(check.name.chars().count()),
+            kind: widths.kind.max(check.kind.label().len()),
+        })
+    }
+
+    fn block(&self, validation: &Validation, out: &mut dyn Write) -> io::Result<()> {
+        let Self { name, kind } = self;
+        writeln!(out, "{}", headline(validation))?;
+        for check in &validation.checks {
+            let (mark, label) = (mark(check), check.kind.label());
+            writeln!(out, "  {mark:4}  {:name$}  {label:kind$}  {}", check.name, check.message)?;
+        }
+        for warning in &validation.warnings {
+            writeln!(out, "  note  {warning}")?;
+        }
+        Ok(())
+    }
 }
 
 fn counted(n: usize, noun: &str) -> String {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::catalog::Status;
 
 fn product(id: &str, status: Status, sunset: Option<Date>) -> Arc<Product> {
     use crate::catalog::{CatalogRules, Deprecation};

@@ -70,6 +70,8 @@ pub(super) fn shared(directory: &std::path::Path) -> Arc<Shared> {
     Arc::new(Shared {
         snapshot: arc_swap::ArcSwap::from_pointee(build(parts).unwrap()),
         pools: arc_swap::ArcSwap::from_pointee(Default::default()),
+        breaches: arc_swap::ArcSwap::default(),
+        breaches_changed: tokio::sync::Notify::new(),
         audit: Audit::open(&config.audit, str::to_owned).unwrap(),
         queues: Queues::default(),
         versions: dashmap::DashMap::default(),
