@@ -29,5 +29,6 @@ pub mod subject;
 pub(crate) mod testing;
 pub mod types;
 pub mod view;
+pub mod visible;
 
 pub use refusal::Refusal;

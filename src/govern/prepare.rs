@@ -37,7 +37,7 @@ impl<'a> Draft<'a> {
 
     /// How the answer to EXPLAIN may be shown.
     pub(super) fn shape(&self, explain: &Explain) -> ExplainShape {
-        let guarded = self.needs.products.iter().any(|need| need.view.guarded);
+        let guarded = self.needs.products.iter().any(|need| need.view.guarded) || !self.needs.plan.is_empty();
         let relation_of =
             |need: &super::requirements::ProductNeed| (need.view.relation.clone(), need.product.id.clone());
         let mut relations: Vec<_> = self.needs.products.iter().map(relation_of).collect();
@@ -86,6 +86,7 @@ impl<'a> Draft<'a> {
             generation: input.snapshot.generation(),
             cacheable: !self.needs.session_values,
             blind: !self.needs.literal_values,
+            introspects: !self.needs.plan.is_empty(),
         };
         Ok(Arc::new(Permit::seal(PermitBody { sql: Arc::from(sql), terms: Arc::new(terms) })))
     }
@@ -130,8 +131,10 @@ fn proven(statement: &Statement, sql: &str, needs: &Requirements, input: &Decide
         .iter()
         .map(|need| (need.view.relation.schema.as_str(), need.view.relation.name.as_str()))
         .collect();
+    let of_overlays = &needs.system.relations;
     let relation_known = |(schema, name): &(Option<String>, String)| match schema {
-        Some(schema) => relations.contains(&(schema.as_str(), name.as_str())),
+        Some(schema) if relations.contains(&(schema.as_str(), name.as_str())) => true,
+        Some(schema) => of_overlays.contains(&(schema.clone(), name.clone())),
         None => needs.with_names.contains(name),
     };
     let function_known =

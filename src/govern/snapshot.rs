@@ -9,8 +9,11 @@ use crate::error::{ClientError, Diagnostics};
 use crate::names::{ProductId, WarehouseName};
 
 use super::cache::DecisionCache;
+use crate::introspect::{Oids, Overlays};
+
 use super::facts::{Facts, TypeKind};
 use super::view::{Compiled, ViewCache};
+use super::visible::VisibleCache;
 
 /// What the engine needs to know of a warehouse's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +49,10 @@ pub struct Snapshot {
     compiled: BTreeMap<ProductId, Compiled>,
     exposed: BTreeMap<WarehouseName, Vec<ExposedType>>,
     functions: BTreeSet<String>,
+    overlays: BTreeMap<WarehouseName, Overlays>,
+    pub(in crate::govern) oids: Oids,
     pub(in crate::govern) views: ViewCache,
+    pub(in crate::govern) visible: VisibleCache,
     decisions: DecisionCache,
 }
 
@@ -86,7 +92,16 @@ impl Snapshot {
         }
         let exposed = exposed_types(&parts);
         let functions = parts.policy.functions.iter().cloned().collect();
+        let overlays = parts.facts.system.iter().filter_map(|(warehouse, relations)| {
+            // A test holds every template against every version.
+            Some((warehouse.clone(), Overlays::build(relations).ok()?))
+        });
+        let overlays = overlays.collect();
+        let oids = super::visible::oids(&parts);
         let snapshot = Self {
+            overlays,
+            oids,
+            visible: VisibleCache::default(),
             parts,
             compiled,
             exposed,
@@ -124,6 +139,10 @@ impl Snapshot {
             Compiled::Ready(_) => None,
             Compiled::Unavailable(error) => Some((id, error)),
         })
+    }
+    /// The system relations that are governed; `None`: nothing is known of the warehouse's catalogs.
+    pub fn overlays(&self, warehouse: &WarehouseName) -> Option<&Overlays> {
+        self.overlays.get(warehouse).filter(|overlays| !overlays.is_empty())
     }
     pub(in crate::govern) fn compiled(&self, id: &ProductId) -> Option<&Compiled> {
         self.compiled.get(id)

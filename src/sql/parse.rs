@@ -56,6 +56,20 @@ pub fn parse_expression(text: &str) -> Result<ast::Expr, SqlError> {
     })
 }
 
+/// Parses a text of pgveil's own that is one query, whole. It becomes a part of a client's statement, in whose text it has no
+/// place.
+pub fn parse_query(text: &str) -> Result<Box<ast::Query>, SqlError> {
+    let lexemes = lex(text, &super::proof::RENDERED)?;
+    let phrase = Phrase::new(text, &lexemes, 1, super::proof::RENDERED.max_depth);
+    with_deep_stack(|| {
+        let mut tokens = tokens(&lexemes)?;
+        tokens.iter_mut().for_each(|token| token.span = Span::empty());
+        parsed_tokens(tokens, &phrase, |parser| parser.parse_query())
+            .0
+            .map_err(|error| SqlError::syntax(error.to_string(), 1))
+    })
+}
+
 /// The statements between semicolons. The body of CREATE FUNCTION … BEGIN ATOMIC holds some of its own, and so do the
 /// parentheses of CREATE RULE.
 fn split(lexemes: &[Lexeme]) -> Vec<&[Lexeme]> {

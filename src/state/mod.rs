@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::SecretString;
 use crate::govern::facts::{Facts, RelationFacts};
+use crate::introspect::SystemRelation;
 use crate::names::{RelationName, WarehouseName};
 use crate::sources::SourceTexts;
 
@@ -55,6 +57,21 @@ pub struct LastGood {
     pub generation: u64,
     /// The files that it was built from.
     pub texts: SourceTexts,
+}
+
+/// The facts of one warehouse as they are kept.
+#[derive(Serialize)]
+struct KeptFacts<'a> {
+    relations: &'a [(RelationName, RelationFacts)],
+    system: &'a [SystemRelation],
+}
+
+/// The same as they are found: a store of version 0.1 has the products' relations alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum FoundFacts {
+    Both { relations: Vec<(RelationName, RelationFacts)>, system: Vec<SystemRelation> },
+    Relations(Vec<(RelationName, RelationFacts)>),
 }
 
 /// The store. Clones are the same store; every call runs on a thread that may block.
@@ -177,7 +194,9 @@ impl Store {
     pub async fn save_facts(&self, facts: &Facts) -> Result<(), StateError> {
         let mut rows = Vec::new();
         for (warehouse, relations) in &facts.relations {
-            let text = serde_json::to_string(relations).map_err(|e| self.content("warehouse facts", &e))?;
+            let system = facts.system.get(warehouse).map(Vec::as_slice).unwrap_or_default();
+            let kept = KeptFacts { relations, system };
+            let text = serde_json::to_string(&kept).map_err(|e| self.content("warehouse facts", &e))?;
             rows.push((warehouse.to_string(), jiff::Timestamp::now().to_string(), text));
         }
         self.run("written", move |connection| {
@@ -204,8 +223,12 @@ impl Store {
             .await?;
         let mut facts = Facts::default();
         for (warehouse, text) in rows {
-            let relations: Vec<(RelationName, RelationFacts)> =
-                serde_json::from_str(&text).map_err(|e| self.content("warehouse facts", &e))?;
+            let kept: FoundFacts = serde_json::from_str(&text).map_err(|e| self.content("warehouse facts", &e))?;
+            let (relations, system) = match kept {
+                FoundFacts::Both { relations, system } => (relations, system),
+                FoundFacts::Relations(relations) => (relations, Vec::new()),
+            };
+            facts.system.insert(WarehouseName::new(&warehouse), system);
             facts.relations.insert(WarehouseName::new(warehouse), relations);
         }
         Ok(facts)
@@ -338,6 +361,7 @@ mod tests {
         let name = RelationName { schema: "public".to_owned(), name: "orders".to_owned() };
         let of = |warehouse: &str, oid| Facts {
             relations: [(WarehouseName::new(warehouse), vec![(name.clone(), relation(oid))])].into(),
+            system: [(WarehouseName::new(warehouse), Vec::new())].into(),
         };
         store.save_facts(&of("a", 1)).await.unwrap();
         store.save_facts(&of("b", 2)).await.unwrap();
@@ -383,7 +407,10 @@ mod tests {
         assert!(Store::peek(&path).unwrap().is_none());
         assert!(listing(directory.path()).is_empty());
 
-        let facts = Facts { relations: [(WarehouseName::new("w"), Vec::new())].into() };
+        let facts = Facts {
+            relations: [(WarehouseName::new("w"), Vec::new())].into(),
+            system: [(WarehouseName::new("w"), Vec::new())].into(),
+        };
         let running = Store::open(&path).unwrap();
         running.save_facts(&facts).await.unwrap();
         let before = listing(directory.path());

@@ -34,8 +34,7 @@ impl Walker<'_> {
             _ => return None,
         };
         let mut lookups = origins.iter().map(|origin| {
-            let view = &self.needs.referenced(origin.reference)?.view;
-            view.columns.get(origin.column)?.lookup.clone()
+            self.needs.columns(origin.reference)?.get(origin.column)?.lookup.clone()
         });
         // After USING a name stands for two columns: both must be hashed, and then they are hashed alike.
         let first = lookups.next()??;

@@ -153,7 +153,7 @@ impl Walker<'_> {
     fn same_type(&self, left: &Column, right: &Column) -> bool {
         let oid = |column: &Column| {
             let origin = column.shows?;
-            Some(self.needs.referenced(origin.reference)?.view.columns.get(origin.column)?.type_oid)
+            Some(self.needs.columns(origin.reference)?.get(origin.column)?.type_oid)
         };
         oid(left).is_some() && oid(left) == oid(right)
     }

@@ -23,6 +23,7 @@ mod placed;
 mod query;
 mod refuse;
 mod relations;
+mod system;
 mod tables;
 
 use std::cell::Cell;
@@ -115,10 +116,11 @@ pub(super) fn rewrite_query(input: &DecideInput<'_>, unchanged: &Query) -> Walke
     let (query, needs, fences) = walk(input, unchanged, BTreeSet::new())?;
     let may_go = |reference: &usize| {
         let view = needs.referenced(*reference).map(|need| &need.view);
-        view.is_some_and(|view| view.unfenced.is_some()) && fences.reason(*reference).is_none()
+        let fenced = view.is_some_and(|view| view.unfenced.is_some()) || needs.system_referenced(*reference).is_some();
+        fenced && fences.reason(*reference).is_none()
     };
     let unfenced: BTreeSet<usize> = (0..needs.references()).filter(may_go).collect();
-    let (query, mut needs) = if unfenced.is_empty() {
+    let (mut query, mut needs) = if unfenced.is_empty() {
         (query, needs)
     } else {
         let (query, needs, _) = walk(input, unchanged, unfenced.clone())?;
@@ -129,6 +131,7 @@ pub(super) fn rewrite_query(input: &DecideInput<'_>, unchanged: &Query) -> Walke
         Some(reason) => Some(reason.to_owned()),
         None => Some("it is a view or a foreign table".to_owned()),
     });
+    system::prelude(input, &mut query, &mut needs)?;
     Ok((query, needs))
 }
 

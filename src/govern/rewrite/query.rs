@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::sqlstate;
+use crate::introspect;
 use crate::sql::ast::{
     Cte, Distinct, Expr, Ident, NamedWindowDefinition, NamedWindowExpr, OrderBy, Query, Select, SelectFlavor,
     SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned, TableAlias, Value,
@@ -125,6 +126,12 @@ impl Walker<'_> {
     /// Makes a WITH query visible.
     fn define(&mut self, name: &Ident, columns: Columns) -> Walked {
         let exact_name = ident(name);
+        if introspect::is_reserved(&exact_name) {
+            let message = format!("unacceptable WITH query name \"{exact_name}\"");
+            let mut denied = denial(sqlstate::RESERVED_NAME, "reserved_name", message);
+            denied.error.hint = Some("Names that begin with \"pgveil \" are reserved.".to_owned());
+            return Err(denied.pointing(self.place(name.span)));
+        }
         if self.scopes.defines(&exact_name) {
             let message = format!("WITH query name \"{exact_name}\" specified more than once");
             return Err(denial(sqlstate::DUPLICATE_ALIAS, "duplicate_name", message).pointing(self.place(name.span)));
