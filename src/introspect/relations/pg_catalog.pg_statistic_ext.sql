@@ -1,0 +1,3 @@
+-- Extended statistics are the warehouse's affair.
+SELECT NULL::pg_catalog.oid AS oid
+WHERE false
