@@ -1,3 +1,3 @@
--- No product has parents or partitions for a client.
+-- For a client no product has parents or partitions.
 SELECT NULL::pg_catalog.oid AS inhrelid
 WHERE false

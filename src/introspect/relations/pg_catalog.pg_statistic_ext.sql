@@ -1,3 +1,3 @@
--- Extended statistics are the warehouse's affair.
+-- Statistics hold values of rows.
 SELECT NULL::pg_catalog.oid AS oid
 WHERE false
