@@ -1,214 +1,157 @@
 //! What pgveil itself knows, as rows: the products that a subject may query, under which names and OIDs. It travels in the SQL
-//! as array literals.
+//! as array literals, as far as a statement reads it.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::names::quote_literal;
+use crate::names::{quote_identifier, quote_literal};
 
-use super::oids::{ARRAY_TYPE, ROW_TYPE};
-use super::plan::Cut;
-
-/// What a subject may see of a warehouse.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Visible {
-    /// Each domain with a visible product, in the order of names.
-    pub schemas: Vec<ShownSchema>,
-    /// In the order of ids.
-    pub products: Vec<Arc<ShownProduct>>,
-    /// Who asks, and where.
-    pub session: Session,
-}
-
-/// A schema.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShownSchema {
-    /// Its OID.
-    pub oid: u32,
-    /// Its name.
-    pub name: String,
-    /// For people.
-    pub description: String,
-}
-
-/// A product as a relation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShownProduct {
-    /// `DOMAIN.PRODUCT`.
-    pub id: String,
-    /// The first OID of its block.
-    pub oid: u32,
-    /// `pg_class.oid` of the physical relation.
-    pub relid: u32,
-    /// Its schema.
-    pub schema_oid: u32,
-    /// The name of its schema.
-    pub schema: String,
-    /// Its name.
-    pub name: String,
-    /// For people.
-    pub description: String,
-    /// In the contract's order.
-    pub columns: Vec<ShownColumn>,
-}
-
-/// A column of a product.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShownColumn {
-    /// Its name.
-    pub name: String,
-    /// `attnum` in the warehouse.
-    pub number: i16,
-    /// Whether the subject sees a mask in some rows at least.
-    pub masked: bool,
-    /// For people.
-    pub description: String,
-}
-
-/// Who asks, and where.
+/// A map: named columns, and rows of texts as Postgres reads them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Session {
-    /// The user's name.
-    pub user: String,
-    /// The user's OID.
-    pub user_oid: u32,
-    /// The database's name.
-    pub database: String,
-    /// Its OID.
-    pub database_oid: u32,
+pub struct Map {
+    /// Name and type (of `pg_catalog`) of each column.
+    pub columns: &'static [(&'static str, &'static str)],
+    /// The rows; `None` is NULL.
+    pub rows: Arc<Vec<Vec<Option<String>>>>,
 }
 
-/// The query of a map; `None`: there is no such map.
-pub(super) fn query(name: &str, visible: &Visible, cut: &Cut) -> Option<String> {
-    let products = || visible.products.iter().filter(|product| cut.keeps(product));
-    Some(match name {
-        "products" => products_map(products()),
-        "schemas" => {
-            let schemas = || visible.schemas.iter();
-            rows(&[
-                Array::of("oid", "oid", schemas().map(|schema| schema.oid.to_string())),
-                Array::of("nspname", "name", schemas().map(|schema| schema.name.clone())),
-                Array::of("description", "text", schemas().map(|schema| schema.description.clone())),
-            ])
-        }
-        "column_descriptions" => {
-            let columns = || products().flat_map(|product| product.columns.iter().zip(1..).map(move |column| (product, column)));
-            let columns = || columns().filter(|(_, (column, _))| !column.description.is_empty());
-            rows(&[
-                Array::of("oid", "oid", columns().map(|(product, _)| product.oid.to_string())),
-                Array::of("attnum", "int2", columns().map(|(_, (_, number))| i32::to_string(&number))),
-                Array::of("description", "text", columns().map(|(_, (column, _))| column.description.clone())),
-            ])
-        }
-        "session" => {
-            let session = &visible.session;
-            format!(
-                "SELECT CAST({} AS pg_catalog.name) AS usename, CAST({} AS pg_catalog.oid) AS useroid, \
-                 CAST({} AS pg_catalog.name) AS datname, CAST({} AS pg_catalog.oid) AS datoid",
-                quote_literal(&session.user),
-                quote_literal(&session.user_oid.to_string()),
-                quote_literal(&session.database),
-                quote_literal(&session.database_oid.to_string()),
-            )
-        }
-        _ => return None,
-    })
-}
+/// Types of which an array can hold values side by side; a value of another one travels as a text.
+const PLAIN: [&str; 7] = ["oid", "name", "text", "int2", "int4", "bool", "char"];
 
-fn products_map<'a>(products: impl Iterator<Item = &'a Arc<ShownProduct>> + Clone) -> String {
-    let list = |items: Vec<String>| format!("{{{}}}", items.join(","));
-    let attnums = |product: &ShownProduct| list(product.columns.iter().map(|column| column.number.to_string()).collect());
-    let masked = |product: &ShownProduct| {
-        list(product.columns.iter().map(|column| if column.masked { "t" } else { "f" }.to_owned()).collect())
-    };
-    let all = || products.clone();
-    let inner = rows(&[
-        Array::of("relid", "oid", all().map(|product| product.relid.to_string())),
-        Array::of("oid", "oid", all().map(|product| product.oid.to_string())),
-        Array::of("schema_oid", "oid", all().map(|product| product.schema_oid.to_string())),
-        Array::of("relname", "name", all().map(|product| product.name.clone())),
-        Array::of("attnums", "text", all().map(|product| attnums(product))),
-        Array::of("masked", "text", all().map(|product| masked(product))),
-        Array::of("description", "text", all().map(|product| product.description.clone())),
-    ]);
-    let offset = |place: u32| format!("CAST(CAST(u.oid AS pg_catalog.int8) + {place} AS pg_catalog.oid)");
-    format!(
-        "SELECT u.relid, u.oid, {} AS type_oid, {} AS array_oid, u.schema_oid, u.relname, \
-         CAST(u.attnums AS pg_catalog.int2[]) AS attnums, CAST(u.masked AS pg_catalog.bool[]) AS masked, u.description \
-         FROM ({inner}) AS u",
-        offset(ROW_TYPE),
-        offset(ARRAY_TYPE),
-    )
-}
+impl Map {
+    /// The place of a column.
+    pub fn place(&self, column: &str) -> Option<usize> {
+        self.columns.iter().position(|(name, _)| *name == column)
+    }
+    /// A value.
+    pub fn value(&self, row: usize, place: usize) -> Option<&str> {
+        self.rows.get(row)?.get(place)?.as_deref()
+    }
 
-/// A column of rows, as an array literal.
-struct Array {
-    name: &'static str,
-    type_name: &'static str,
-    literal: String,
-}
-
-impl Array {
-    fn of(name: &'static str, type_name: &'static str, values: impl Iterator<Item = String>) -> Self {
-        let mut literal = String::from("{");
-        for (at, value) in values.enumerate() {
-            if at > 0 {
-                literal.push(',');
+    /// These rows and columns as an item of FROM.
+    pub(super) fn item(&self, rows: &[usize], columns: &[usize], alias: &str) -> String {
+        let columns: Vec<(usize, &str, &str)> = columns
+            .iter()
+            .filter_map(|place| self.columns.get(*place).map(|(name, kind)| (*place, *name, *kind)))
+            .collect();
+        let alias = quote_identifier(alias);
+        match rows {
+            [] => {
+                let nulls = list(&columns, |(_, name, kind)| format!("CAST(NULL AS {}) AS {name}", written(kind)));
+                format!("(SELECT {nulls} WHERE false) AS {alias}")
             }
-            element(&value, &mut literal);
+            [row] => {
+                let value = |place| self.value(*row, place).map_or_else(|| "NULL".to_owned(), quote_literal);
+                let values = list(&columns, |(place, _, kind)| format!("CAST({} AS {})", value(*place), written(kind)));
+                format!("(VALUES ({values})) AS {alias}({})", list(&columns, |(_, name, _)| (*name).to_owned()))
+            }
+            rows => self.arrays(rows, &columns, &alias),
         }
-        literal.push('}');
-        Self { name, type_name, literal }
+    }
+
+    fn arrays(&self, rows: &[usize], columns: &[(usize, &str, &str)], alias: &str) -> String {
+        let sent = |kind: &str| if PLAIN.contains(&kind) { written(kind) } else { written("text") };
+        let literals = list(columns, |(place, _, kind)| {
+            let literal = array(rows.iter().map(|row| self.value(*row, *place)));
+            format!("CAST({} AS {}[])", quote_literal(&literal), sent(kind))
+        });
+        let names = list(columns, |(_, name, _)| (*name).to_owned());
+        if columns.iter().all(|(_, _, kind)| PLAIN.contains(kind)) {
+            return format!("unnest({literals}) AS {alias}({names})");
+        }
+        // Cast once a row here, and not once a row of what it is joined with.
+        let items = list(columns, |(_, name, kind)| match PLAIN.contains(kind) {
+            true => format!("x.{name}"),
+            false => format!("CAST(x.{name} AS {}) AS {name}", written(kind)),
+        });
+        format!("(SELECT {items} FROM unnest({literals}) AS x({names}) OFFSET 0) AS {alias}")
     }
 }
 
-/// An element as Postgres reads it inside of braces.
-fn element(value: &str, out: &mut String) {
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        out.push_str(value);
-        return;
-    }
-    out.push('"');
-    for c in value.chars() {
-        if matches!(c, '"' | '\\') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out.push('"');
+fn list<T>(items: &[T], text: impl Fn(&T) -> String) -> String {
+    items.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
-/// Rows of several arrays side by side.
-fn rows(arrays: &[Array]) -> String {
-    let (mut names, mut literals) = (String::new(), String::new());
-    for (at, Array { name, type_name, literal }) in arrays.iter().enumerate() {
-        let comma = if at > 0 { ", " } else { "" };
-        let _ = write!(names, "{comma}\"{name}\"");
-        let _ = write!(literals, "{comma}CAST({} AS pg_catalog.{type_name}[])", quote_literal(literal));
+/// A type of `pg_catalog`, perhaps an array.
+fn written(kind: &str) -> String {
+    match kind.strip_suffix("[]") {
+        Some(element) => format!("pg_catalog.{}[]", quote_identifier(element)),
+        None => format!("pg_catalog.{}", quote_identifier(kind)),
     }
-    format!("SELECT {names} FROM unnest({literals}) AS u({names})")
+}
+
+/// Values as an array's text.
+pub fn array<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> String {
+    let mut out = String::from("{");
+    for (at, value) in values.into_iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        match value {
+            None => out.push_str("NULL"),
+            Some(value) if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => out.push_str(value),
+            Some(value) => {
+                out.push('"');
+                for c in value.chars() {
+                    if matches!(c, '"' | '\\') {
+                        out.push('\\');
+                    }
+                    let _ = out.write_char(c);
+                }
+                out.push('"');
+            }
+        }
+    }
+    out.push('}');
+    out
+}
+
+/// Every map of a subject in a warehouse.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Maps {
+    by_name: Vec<(&'static str, Map)>,
+}
+
+impl Maps {
+    /// The maps under their names.
+    pub fn new(by_name: Vec<(&'static str, Map)>) -> Self {
+        Self { by_name }
+    }
+    /// The map of this name.
+    pub fn get(&self, name: &str) -> Option<&Map> {
+        self.by_name.iter().find(|(own, _)| *own == name).map(|(_, map)| map)
+    }
+    /// The same maps without rows: for a first look at what a statement needs.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        let emptied = |(name, map): &(&'static str, Map)| (*name, Map { columns: map.columns, rows: Arc::default() });
+        Self { by_name: self.by_name.iter().map(emptied).collect() }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn whatever_a_text_holds_stays_in_its_element() {
-        let mut literal = String::new();
-        element("a\"b\\c,{}'d", &mut literal);
-        assert_eq!(literal, r#""a\"b\\c,{}'d""#);
-        let sql = rows(&[Array::of("x", "text", ["it's".to_owned(), String::new()].into_iter())]);
-        assert_eq!(sql, r#"SELECT "x" FROM unnest(CAST('{"it''s",""}' AS pg_catalog.text[])) AS u("x")"#);
-        crate::sql::parse_query(&sql).unwrap();
+    fn map() -> Map {
+        let row = |values: [Option<&str>; 3]| values.map(|value| value.map(str::to_owned)).to_vec();
+        Map {
+            columns: &[("oid", "oid"), ("name", "text"), ("numbers", "int2[]")],
+            rows: Arc::new(vec![row([Some("1"), Some("it's \"\\,{}"), Some("{1,2}")]), row([Some("2"), None, Some("{}")])]),
+        }
     }
 
     #[test]
-    fn every_map_is_a_query() {
-        for name in ["products", "schemas", "column_descriptions", "session"] {
-            let sql = query(name, &Visible::default(), &Cut::Whole).unwrap();
-            crate::sql::parse_query(&sql).unwrap_or_else(|error| panic!("{name}: {error}\n{sql}"));
+    fn rows_become_an_item_of_from_that_holds_them_exactly() {
+        let map = map();
+        assert_eq!(
+            map.item(&[0, 1], &[0, 1], "m"),
+            r#"unnest(CAST('{1,2}' AS pg_catalog."oid"[]), CAST('{"it''s \"\\,{}",NULL}' AS pg_catalog."text"[])) AS "m"(oid, name)"#
+        );
+        for (rows, columns) in [(&[0, 1][..], &[2, 0][..]), (&[0], &[0, 1, 2]), (&[], &[1])] {
+            let text = format!("SELECT 1 FROM {}", map.item(rows, columns, "m"));
+            crate::sql::parse_query(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
         }
-        assert!(query("other", &Visible::default(), &Cut::Whole).is_none());
+        assert!(map.item(&[1], &[1], "m").contains("CAST(NULL AS"));
     }
 }

@@ -20,7 +20,6 @@ mod conserved;
 mod deep;
 mod depth;
 mod dialect;
-mod dotted;
 mod fingerprint;
 pub mod forms;
 mod from_tokens;
@@ -45,6 +44,7 @@ mod session_statement;
 mod spelling;
 pub mod statement;
 mod tokens;
+mod words;
 mod wrapped;
 
 pub use deep::{DEEP_STACK, with_deep_stack};
@@ -54,9 +54,10 @@ pub use literals::{integer, literal, literal_text};
 pub use marks::{added_columns, using_alias};
 pub use names::{exact, ident, is_reserved, output_name};
 pub use origin::{Named, Origin, origin};
-pub use dotted::{Dotted, dotted};
+
 pub use parse::{parse, parse_expression, parse_query};
 pub use proof::{ProofError, Proven, prove};
 pub use redact::{plain_literals, redact};
 pub use render::{render, render_expr, render_query, render_type};
 pub use sqlparser::ast;
+pub use words::{Word, WordKind, words};
