@@ -1,2 +1,2 @@
--- cut: $1 = k.conoid
-SELECT CASE WHEN $1 < 16384 THEN pg_catalog.pg_get_constraintdef($1, $2) ELSE (SELECT k.definition FROM map.keys AS k WHERE k.conoid = $1) END
+-- The made definition of a visible key; Postgres' own for a built in one; nothing for a hidden one.
+SELECT CASE WHEN $1 < 16384 THEN pg_catalog.pg_get_constraintdef($1, $2) ELSE lookup.constraint_definitions ->> ($1)::pg_catalog.text END

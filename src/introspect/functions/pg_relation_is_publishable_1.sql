@@ -1,1 +1,2 @@
+-- Nobody publishes through pgveil.
 SELECT false
