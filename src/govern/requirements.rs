@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::catalog::Product;
-use crate::introspect::{Cut, Names, Overlay, Plan};
+use crate::introspect::{Names, Overlay};
 use crate::names::ProductId;
 use crate::sql::resolve::Origin;
 
@@ -33,8 +33,6 @@ pub struct SystemNeed {
     pub overlay: Arc<Overlay>,
     /// Its columns, like a product's.
     pub columns: Arc<[ViewColumn]>,
-    /// What constants of the statement leave of the products.
-    pub cut: Cut,
 }
 
 /// What a reference is one to.
@@ -66,9 +64,9 @@ pub struct Requirements {
     pub functions: BTreeSet<(Option<String>, String)>,
     /// Names of WITH queries, which a second look at the statement must not take for relations.
     pub with_names: BTreeSet<String>,
-    /// The overlays and maps that the statement needs.
-    pub plan: Plan,
-    /// What they read and call.
+    /// Whether it reads the system catalogs, by a relation, a function or a cast.
+    pub introspects: bool,
+    /// What stands in their place, reads and calls.
     pub system: Names,
     /// Whether a value of the session went into the statement: then the decision holds for this session alone.
     pub session_values: bool,
@@ -103,12 +101,6 @@ impl Requirements {
         match &self.references.get(reference)?.to {
             Referred::Product(_) => None,
             Referred::System(need) => Some(need),
-        }
-    }
-    /// Says that of a system relation the statement reads only what concerns these products.
-    pub fn cut(&mut self, reference: usize, cut: Cut) {
-        if let Some(Reference { to: Referred::System(need), .. }) = self.references.get_mut(reference) {
-            need.cut = std::mem::take(&mut need.cut).and(cut);
         }
     }
     /// The columns of what a reference is one to.

@@ -13,7 +13,7 @@ use crate::introspect::{Oids, Overlays};
 
 use super::facts::{Facts, TypeKind};
 use super::view::{Compiled, ViewCache};
-use super::visible::VisibleCache;
+use super::visible::SeenCache;
 
 /// What the engine needs to know of a warehouse's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct Snapshot {
     overlays: BTreeMap<WarehouseName, Overlays>,
     pub(in crate::govern) oids: Oids,
     pub(in crate::govern) views: ViewCache,
-    pub(in crate::govern) visible: VisibleCache,
+    pub(in crate::govern) seen: SeenCache,
     decisions: DecisionCache,
 }
 
@@ -92,16 +92,13 @@ impl Snapshot {
         }
         let exposed = exposed_types(&parts);
         let functions = parts.policy.functions.iter().cloned().collect();
-        let overlays = parts.facts.system.iter().filter_map(|(warehouse, relations)| {
-            // A test holds every template against every version.
-            Some((warehouse.clone(), Overlays::build(relations).ok()?))
-        });
-        let overlays = overlays.collect();
+        let system = parts.facts.system.iter();
+        let overlays = system.map(|(warehouse, relations)| (warehouse.clone(), Overlays::build(relations))).collect();
         let oids = super::visible::oids(&parts);
         let snapshot = Self {
             overlays,
             oids,
-            visible: VisibleCache::default(),
+            seen: SeenCache::default(),
             parts,
             compiled,
             exposed,

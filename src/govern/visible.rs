@@ -1,22 +1,23 @@
 //! What a subject may query, as the system catalogs show it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dashmap::DashMap;
 use jiff::civil::Date;
 
 use crate::catalog::{Product, Status};
-use crate::introspect::{Oids, Session, ShownColumn, ShownProduct, ShownSchema, Visible};
+use crate::introspect::{self, Maps, Oids, Session, ShownColumn, ShownKey, ShownProduct, ShownSchema, Visible};
 use crate::names::WarehouseName;
 
 use super::snapshot::{Snapshot, SnapshotParts};
 use super::subject::Subject;
 
 /// By who asks, where and when.
-pub(in crate::govern) type VisibleCache = DashMap<(WarehouseName, Subject, Date), Arc<Visible>>;
+pub(in crate::govern) type SeenCache = DashMap<(WarehouseName, Subject, Date), Arc<Seen>>;
 
 /// A flood of users must not fill the memory.
-const MAX_VISIBLE: usize = 1_000;
+const MAX_SEEN: usize = 1_000;
 
 /// The OIDs of everything that the catalogs may show.
 pub(in crate::govern) fn oids(parts: &SnapshotParts) -> Oids {
@@ -35,30 +36,42 @@ const OWN_SCHEMAS: [(&str, &str); 2] = [
     ("pgveil", "the catalog of data products as relations"),
 ];
 
+/// What a subject may see, with the maps that say it.
+#[derive(Debug)]
+pub struct Seen {
+    /// What it is.
+    pub visible: Visible,
+    /// The maps.
+    pub maps: Maps,
+}
+
 impl Snapshot {
     /// What the catalogs show the subject.
-    pub fn visible(&self, subject: &Subject, warehouse: &WarehouseName, today: Date) -> Arc<Visible> {
+    pub fn seen(&self, subject: &Subject, warehouse: &WarehouseName, today: Date) -> Arc<Seen> {
         let key = (warehouse.clone(), subject.clone(), today);
-        if let Some(visible) = self.visible.get(&key) {
-            return Arc::clone(&visible);
+        if let Some(seen) = self.seen.get(&key) {
+            return Arc::clone(&seen);
         }
-        let visible = Arc::new(self.seen(subject, warehouse, today));
-        if self.visible.len() < MAX_VISIBLE {
-            self.visible.insert(key, Arc::clone(&visible));
+        let visible = self.shown_to(subject, warehouse, today);
+        let seen = Arc::new(Seen { maps: visible.maps(), visible });
+        if self.seen.len() < MAX_SEEN {
+            self.seen.insert(key, Arc::clone(&seen));
         }
-        visible
+        seen
     }
 
-    fn seen(&self, subject: &Subject, warehouse: &WarehouseName, today: Date) -> Visible {
+    fn shown_to(&self, subject: &Subject, warehouse: &WarehouseName, today: Date) -> Visible {
         let oid = |key: String| self.oids.of(&key).unwrap_or_default();
-        let products: Vec<Arc<ShownProduct>> = self
-            .visible_products(subject, warehouse, today)
-            .filter_map(|product| self.shown(subject, product).map(Arc::new))
-            .collect();
+        let (mut products, mut types) = (Vec::new(), BTreeMap::new());
+        for product in self.visible_products(subject, warehouse, today) {
+            products.extend(self.shown(subject, product, &mut types));
+        }
         let mut schemas: Vec<ShownSchema> = OWN_SCHEMAS
             .iter()
             .map(|(name, description)| ((*name).to_owned(), (*description).to_owned()))
-            .chain(products.iter().map(|product| (product.schema.clone(), format!("data products of {}", product.schema))))
+            .chain(products.iter().map(|product| {
+                (product.schema.clone(), format!("data products of the domain {}", product.schema))
+            }))
             .map(|(name, description)| ShownSchema { oid: oid(Oids::schema(&name)), name, description })
             .collect();
         schemas.sort_by(|a, b| a.name.cmp(&b.name));
@@ -69,42 +82,58 @@ impl Snapshot {
             database: warehouse.to_string(),
             database_oid: oid(Oids::database(warehouse.as_str())),
         };
-        Visible { schemas, products, session }
+        Visible { schemas, products, types, session }
     }
 
     /// The product as a relation; `None`: it cannot be served now.
-    fn shown(&self, subject: &Subject, product: &Product) -> Option<ShownProduct> {
+    fn shown(&self, subject: &Subject, product: &Product, types: &mut BTreeMap<u32, String>) -> Option<ShownProduct> {
         let view = self.view(subject, product).ok()?;
         let facts = self.parts.facts.get(&product.warehouse, &product.relation)?;
-        let columns = product.columns.iter().zip(&view.columns).map(|(column, seen)| {
-            let number = facts.column(&column.name)?.number;
+        let mut columns = Vec::new();
+        for (column, seen) in product.columns.iter().zip(&view.columns) {
+            let fact = facts.column(&column.name)?;
+            if fact.type_schema != "pg_catalog" {
+                types.insert(fact.type_oid, fact.type_name.clone());
+            }
             let masked = seen.mask.filter(|_| seen.masked).map(|mask| format!("masked ({mask})"));
             let said = (!column.description.is_empty()).then(|| column.description.clone());
             let description = said.into_iter().chain(masked).collect::<Vec<_>>().join(" · ");
-            Some(ShownColumn { name: column.name.clone(), number, masked: seen.masked, description })
+            columns.push(ShownColumn { name: column.name.clone(), number: fact.number, masked: seen.masked, description });
+        }
+        let primary = std::iter::once((true, &facts.primary_key)).filter(|(_, key)| !key.is_empty());
+        let unique = facts.unique_keys.iter().map(|key| (false, key));
+        let keys = primary.chain(unique).filter_map(|(primary, key)| {
+            // A masked value is not unique any more.
+            let place = |name: &String| columns.iter().position(|c| c.name == *name && !c.masked);
+            Some(ShownKey { primary, columns: key.iter().map(place).collect::<Option<_>>()? })
         });
+        let keys = keys.collect();
         Some(ShownProduct {
-            id: product.id.to_string(),
             oid: self.oids.of(&Oids::product(&product.id.to_string()))?,
             relid: view.relation_oid,
             schema_oid: self.oids.of(&Oids::schema(product.client_schema()))?,
             schema: product.client_schema().to_owned(),
             name: product.id.product().to_owned(),
             description: told(product),
-            columns: columns.collect::<Option<_>>()?,
+            about: about(product),
+            columns,
+            keys,
         })
+    }
+}
+
+fn status(product: &Product) -> &'static str {
+    match product.status {
+        Status::Draft => "draft",
+        Status::Published => "published",
+        Status::Deprecated => "deprecated",
     }
 }
 
 /// What a BI tool shows of a product.
 fn told(product: &Product) -> String {
-    let status = match product.status {
-        Status::Draft => "draft",
-        Status::Published => "published",
-        Status::Deprecated => "deprecated",
-    };
     let mut facts = vec![format!("owner {} ({})", product.owner.team, product.owner.contact)];
-    facts.push(format!("version {}, {status}", product.version));
+    facts.push(format!("version {}, {}", product.version, status(product)));
     if let Some(replacement) = product.deprecation.as_ref().and_then(|deprecation| deprecation.replaced_by.as_ref()) {
         facts.push(format!("use {replacement} instead"));
     }
@@ -112,6 +141,25 @@ fn told(product: &Product) -> String {
         facts.push(format!("fresh within {}", span(freshness)));
     }
     format!("{}\n{}", product.description, facts.join(" · "))
+}
+
+/// Its row of the schema `pgveil`.
+fn about(product: &Product) -> Vec<Option<String>> {
+    let owner = &product.owner;
+    vec![
+        Some(product.id.to_string()),
+        Some(product.client_schema().to_owned()),
+        Some(product.name.clone()),
+        Some(product.version.to_string()),
+        Some(status(product).to_owned()),
+        product.published_at.map(|at| at.to_string()),
+        Some(introspect::array(product.tags.iter().map(|tag| Some(tag.as_str())))),
+        Some(owner.team.clone()),
+        Some(owner.contact.clone()),
+        owner.slack_channel.clone(),
+        product.sla.freshness.map(span),
+        Some(product.description.clone()),
+    ]
 }
 
 /// A duration in its largest whole unit.

@@ -121,11 +121,12 @@ impl Maps {
     pub fn get(&self, name: &str) -> Option<&Map> {
         self.by_name.iter().find(|(own, _)| *own == name).map(|(_, map)| map)
     }
-    /// The same maps without rows: for a first look at what a statement needs.
+    /// These maps and one more.
     #[must_use]
-    pub fn emptied(&self) -> Self {
-        let emptied = |(name, map): &(&'static str, Map)| (*name, Map { columns: map.columns, rows: Arc::default() });
-        Self { by_name: self.by_name.iter().map(emptied).collect() }
+    pub fn with(&self, name: &'static str, map: Map) -> Self {
+        let mut maps = self.clone();
+        maps.by_name.push((name, map));
+        maps
     }
 }
 

@@ -5,29 +5,34 @@
 //! overlays (`shown.X`) and what pgveil itself knows (`map.X`). Nothing that is not in a template is passed through: its columns
 //! are laid over the real relation's, and one that it does not name is NULL.
 //!
-//! In a client's statement every overlay and map that is needed becomes a WITH query under a name that no client can define
-//! ([`is_reserved`]); the reference becomes a derived table over it, like that to a product.
+//! In a client's statement a reference becomes a derived table, like that to a product: of the columns that are read alone, and
+//! without the rows that constants and equalities of the statement rule out ([`Links`]), so that what travels with the SQL
+//! stays small and the warehouse's planner sees nothing that cannot matter.
 
+mod domain;
+mod functions;
+mod links;
+mod lookup;
 mod map;
+mod names;
 mod oids;
 mod overlay;
-mod plan;
-mod scan;
 mod system;
+mod template;
 mod templates;
+mod visible;
 
-pub use map::{Session, ShownColumn, ShownProduct, ShownSchema, Visible};
-pub use oids::{ARRAY_TYPE, BLOCK, FIRST, Oids, ROW_TYPE};
-pub use overlay::{Overlay, Overlays};
-pub use plan::{Cut, Plan, Prelude};
-pub use scan::Names;
+#[cfg(test)]
+mod tests;
+
+pub use domain::Domain;
+pub use functions::{Argument, Asked, Function, function, knows_function, output_of};
+pub use links::{Links, Place};
+pub use lookup::Path;
+pub use map::{Map, Maps, array};
+pub use names::Names;
+pub use oids::Oids;
+pub use overlay::{Constraints, Expander, Overlay, Overlays};
 pub use system::{SystemColumn, SystemRelation};
 pub use templates::governed;
-
-/// What the names of pgveil's own WITH queries begin with.
-const OWN: &str = "pgveil ";
-
-/// Whether a WITH query of a client may not have this name.
-pub fn is_reserved(name: &str) -> bool {
-    name.starts_with(OWN)
-}
+pub use visible::{ABOUT, Session, ShownColumn, ShownKey, ShownProduct, ShownSchema, Visible};

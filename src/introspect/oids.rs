@@ -85,7 +85,7 @@ mod tests {
         assert!(alone.of("product other").is_none());
     }
 
-    const PROMISED: u32 = 0;
+    const PROMISED: u32 = 1_276_659_456;
 
     #[test]
     fn all_lie_where_a_signed_number_holds_them_and_never_overlap() {

@@ -23,6 +23,10 @@ pub struct Overlay {
     pub schema: &'static str,
     /// Its name.
     pub name: &'static str,
+    /// `pg_class.oid`; 0: it has none.
+    pub oid: u32,
+    /// OID of its schema in the warehouse.
+    pub schema_oid: u32,
     /// All of them, in order.
     pub columns: Vec<SystemColumn>,
     template: Arc<Template>,
@@ -57,7 +61,8 @@ impl Overlays {
                 None => continue,
             };
             let (schema, name, template) = (template.schema, template.name, Arc::clone(read));
-            all.push(Arc::new(Overlay { schema, name, columns, template }));
+            let (oid, schema_oid) = real.map_or((0, 0), |real| (real.oid, real.schema_oid));
+            all.push(Arc::new(Overlay { schema, name, oid, schema_oid, columns, template }));
         }
         Self { all }
     }

@@ -9,6 +9,10 @@ pub struct SystemRelation {
     pub schema: String,
     /// Its name.
     pub name: String,
+    /// `pg_class.oid`
+    pub oid: u32,
+    /// OID of its schema.
+    pub schema_oid: u32,
     /// In the order of `attnum`.
     pub columns: Vec<SystemColumn>,
 }

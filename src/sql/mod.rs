@@ -13,7 +13,8 @@
 //!   a CAST. `TABLE t` is `SELECT * FROM t`, `LIMIT ALL` is `LIMIT NULL`.
 //! * Forms that sqlparser has no node for are nodes under names of [`forms`]; clauses that it has no place for are marked
 //!   names ([`using_alias`], [`added_columns`], and the name of a window whose frame has EXCLUDE).
-//! * `span.start.column` is the character position (from 1) in the client's text; `line` means nothing.
+//! * `span.start.column` is the character position (from 1) in the client's text where `line` is 1; what pgveil has written
+//!   itself is on no line or another.
 //! * Trees may be deep: parse, walk, print, compare, clone and drop them inside of [`with_deep_stack`].
 
 mod conserved;

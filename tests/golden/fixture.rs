@@ -103,6 +103,8 @@ fn system() -> Vec<SystemRelation> {
         SystemRelation {
             schema: schema.to_owned(),
             name: name.to_owned(),
+            oid: 1,
+            schema_oid: if schema == "pg_catalog" { 11 } else { 13_000 },
             columns: columns.split(", ").map(column).collect(),
         }
     };

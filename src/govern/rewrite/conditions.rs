@@ -289,6 +289,15 @@ impl Walker<'_> {
         }
     }
 
+    /// The column that an expression is, when that is certain.
+    pub(super) fn certain_column(&self, expr: &Expr) -> Option<Column> {
+        match unnested(expr) {
+            Expr::Identifier(name) => self.plain(std::slice::from_ref(name)),
+            Expr::CompoundIdentifier(parts) => self.plain(parts),
+            _ => None,
+        }
+    }
+
     fn column_kind(&self, parts: &[Ident]) -> Result<Kind, String> {
         match self.plain(parts) {
             Some(column) => self.kind_of(&column),

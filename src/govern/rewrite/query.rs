@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use crate::error::sqlstate;
-use crate::introspect;
 use crate::sql::ast::{
     Cte, Distinct, Expr, Ident, NamedWindowDefinition, NamedWindowExpr, OrderBy, Query, Select, SelectFlavor,
     SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned, TableAlias, Value,
@@ -126,12 +125,6 @@ impl Walker<'_> {
     /// Makes a WITH query visible.
     fn define(&mut self, name: &Ident, columns: Columns) -> Walked {
         let exact_name = ident(name);
-        if introspect::is_reserved(&exact_name) {
-            let message = format!("unacceptable WITH query name \"{exact_name}\"");
-            let mut denied = denial(sqlstate::RESERVED_NAME, "reserved_name", message);
-            denied.error.hint = Some("Names that begin with \"pgveil \" are reserved.".to_owned());
-            return Err(denied.pointing(self.place(name.span)));
-        }
         if self.scopes.defines(&exact_name) {
             let message = format!("WITH query name \"{exact_name}\" specified more than once");
             return Err(denial(sqlstate::DUPLICATE_ALIAS, "duplicate_name", message).pointing(self.place(name.span)));
@@ -270,6 +263,8 @@ impl Walker<'_> {
             // query's.
             let shown = self.log.len();
             self.set_lifted(BTreeSet::new());
+            let here = self.references_here();
+            self.link(condition, &here);
             self.condition(condition)?;
             self.set_lifted(lifted);
             self.forget_own(shown);
@@ -333,6 +328,7 @@ impl Walker<'_> {
                     }
                     let name = output_name(expr);
                     let shows = self.shown_by(expr);
+                    self.name_of_output(expr)?;
                     self.expr(expr)?;
                     let keeps_it =
                         matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) && output_name(expr) == name;
@@ -344,6 +340,7 @@ impl Walker<'_> {
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
                     let shows = self.shown_by(expr);
+                    self.name_of_output(expr)?;
                     self.expr(expr)?;
                     columns.list.push(Column { shows, ..Column::computed(ident(alias)) });
                 }
