@@ -25,7 +25,7 @@ use pgveil::govern::decide::{Decision, Plan, SearchPath};
 use pgveil::govern::fence::Fence;
 use pgveil::govern::permit::{Denial, Permit, PermitKind};
 use pgveil::govern::snapshot::Snapshot;
-use pgveil::sql::statement::{Parsed, Statement};
+use pgveil::sql::statement::Parsed;
 use pgveil::sql::{TextLimits, parse, prove, render};
 
 #[test]
@@ -148,7 +148,10 @@ fn permitted(name: &str, permit: &Permit) -> String {
     if !permit.cacheable {
         out.push_str(", for this session");
     }
-    write!(out, "\n{}", without_overlays(permit)).unwrap();
+    if permit.introspects {
+        out.push_str(", catalogs");
+    }
+    write!(out, "\n{}", permit.sql).unwrap();
     let products: Vec<_> =
         permit.products.iter().map(|p| format!("{}{}", p.id, if p.guarded { "!" } else { "" })).collect();
     for (title, list) in [("products", &products), ("masked", &permit.masked), ("unmasked", &permit.unmasked)] {
@@ -172,41 +175,6 @@ fn permitted(name: &str, permit: &Permit) -> String {
     }
     fixed_point(permit);
     out
-}
-
-/// The SQL with the overlays of system relations told by their names alone: their templates are read as they are.
-fn without_overlays(permit: &Permit) -> String {
-    if !permit.introspects {
-        return permit.sql.to_string();
-    }
-    let mut parsed = parse(&permit.sql, &TextLimits::default()).unwrap();
-    let query = match &mut parsed[0].statement {
-        Statement::Query(query) => query,
-        Statement::Explain(explain) => &mut explain.query,
-        Statement::CopyOut(copy) => &mut copy.query,
-        Statement::Declare(declare) => &mut declare.query,
-        other => panic!("{other:?}"),
-    };
-    let mut told = String::new();
-    let with = query.with.as_mut().unwrap();
-    with.cte_tables.retain(|cte| {
-        let name = pgveil::sql::ident(&cte.alias.name);
-        match name.strip_prefix("pgveil ") {
-            Some(own) if own.starts_with("map ") => {
-                writeln!(told, "{own}: {}", pgveil::sql::render_query(&cte.query)).unwrap();
-                false
-            }
-            Some(own) => {
-                writeln!(told, "overlay {own}").unwrap();
-                false
-            }
-            None => true,
-        }
-    });
-    if with.cte_tables.is_empty() {
-        query.with = None;
-    }
-    format!("{told}{}", render(&parsed[0].statement))
 }
 
 /// What goes upstream parses as one statement that prints as itself.

@@ -294,7 +294,7 @@ fn columns_row(product: &ShownProduct) -> Row {
     ]
 }
 
-const KEYS: [(&str, &str); 19] = [
+const KEYS: [(&str, &str); 20] = [
     ("oid", "oid"),
     ("schema_oid", "oid"),
     ("schema_name", "name"),
@@ -314,6 +314,7 @@ const KEYS: [(&str, &str); 19] = [
     ("on_update", "char"),
     ("on_delete", "char"),
     ("definition", "text"),
+    ("index_definition", "text"),
 ];
 
 fn key_row(key: &Key<'_>) -> Row {
@@ -341,5 +342,6 @@ fn key_row(key: &Key<'_>) -> Row {
         Some(" ".to_owned()),
         Some(" ".to_owned()),
         Some(key.definition()),
+        Some(key.index_definition()),
     ]
 }
