@@ -48,14 +48,7 @@ impl Walker<'_> {
     pub(super) fn system_relation(&self, parts: &[Ident]) -> Walked<Option<Arc<Overlay>>> {
         let (schema, name) = match parts {
             [name] if ident(name).starts_with("pg_") => ("pg_catalog".to_owned(), ident(name)),
-            // Only a client that puts it on its path means it.
-            [name] => match self.input.search_path {
-                SearchPath::Explicit(path) => match path.iter().find(|schema| is_system_schema(schema)) {
-                    Some(schema) if self.product_on_path(&ident(name)).is_none() => (schema.clone(), ident(name)),
-                    Some(_) | None => return Ok(None),
-                },
-                SearchPath::Domains => return Ok(None),
-            },
+            [name] => return self.system_relation_on_path(&ident(name)),
             [schema, name] => (ident(schema), ident(name)),
             [database, schema, name] if ident(database) == self.input.warehouse.as_str() => (ident(schema), ident(name)),
             _ => return Ok(None),
@@ -66,11 +59,20 @@ impl Walker<'_> {
         Ok(overlays(self.input)?.get(&schema, &name).map(Arc::clone))
     }
 
-    fn product_on_path(&self, name: &str) -> Option<()> {
-        match self.input.search_path {
-            SearchPath::Explicit(path) => path.iter().find_map(|schema| self.product_named(schema, name)).map(|_| ()),
-            SearchPath::Domains => None,
+    /// `information_schema` and `pgveil` are looked in where a client has put them on its path.
+    fn system_relation_on_path(&self, name: &str) -> Walked<Option<Arc<Overlay>>> {
+        let SearchPath::Explicit(path) = self.input.search_path else { return Ok(None) };
+        for schema in path {
+            if self.product_named(schema, name).is_some() {
+                return Ok(None);
+            }
+            if is_system_schema(schema)
+                && let Some(overlay) = overlays(self.input)?.get(schema, name)
+            {
+                return Ok(Some(Arc::clone(overlay)));
+            }
         }
+        Ok(None)
     }
 
     /// Makes a derived table of a reference to a system relation. It shows no columns yet.
