@@ -15,6 +15,7 @@ pub mod limits;
 pub mod masks;
 pub mod operators;
 pub mod permit;
+mod own_catalog;
 mod prepare;
 mod refusal;
 pub mod requirements;

@@ -7,7 +7,7 @@ use dashmap::DashMap;
 use jiff::civil::Date;
 
 use crate::catalog::{Product, Status};
-use crate::introspect::{self, Maps, Oids, Session, ShownColumn, ShownKey, ShownProduct, ShownSchema, Visible};
+use crate::introspect::{Maps, Oids, Session, ShownColumn, ShownKey, ShownProduct, ShownSchema, Visible};
 use crate::names::WarehouseName;
 
 use super::snapshot::{Snapshot, SnapshotParts};
@@ -82,7 +82,8 @@ impl Snapshot {
             database: warehouse.to_string(),
             database_oid: oid(Oids::database(warehouse.as_str())),
         };
-        Visible { schemas, products, types, session }
+        let own = super::own_catalog::maps(self, subject, warehouse, today);
+        Visible { schemas, products, types, session, own }
     }
 
     /// The product as a relation; `None`: it cannot be served now.
@@ -115,14 +116,13 @@ impl Snapshot {
             schema: product.client_schema().to_owned(),
             name: product.id.product().to_owned(),
             description: told(product),
-            about: about(product),
             columns,
             keys,
         })
     }
 }
 
-fn status(product: &Product) -> &'static str {
+pub(super) fn status(product: &Product) -> &'static str {
     match product.status {
         Status::Draft => "draft",
         Status::Published => "published",
@@ -143,27 +143,8 @@ fn told(product: &Product) -> String {
     format!("{}\n{}", product.description, facts.join(" · "))
 }
 
-/// Its row of the schema `pgveil`.
-fn about(product: &Product) -> Vec<Option<String>> {
-    let owner = &product.owner;
-    vec![
-        Some(product.id.to_string()),
-        Some(product.client_schema().to_owned()),
-        Some(product.name.clone()),
-        Some(product.version.to_string()),
-        Some(status(product).to_owned()),
-        product.published_at.map(|at| at.to_string()),
-        Some(introspect::array(product.tags.iter().map(|tag| Some(tag.as_str())))),
-        Some(owner.team.clone()),
-        Some(owner.contact.clone()),
-        owner.slack_channel.clone(),
-        product.sla.freshness.map(span),
-        Some(product.description.clone()),
-    ]
-}
-
 /// A duration in its largest whole unit.
-fn span(duration: std::time::Duration) -> String {
+pub(super) fn span(duration: std::time::Duration) -> String {
     let seconds = duration.as_secs();
     for (unit, word) in [(86_400, "d"), (3_600, "h"), (60, "m")] {
         if seconds >= unit && seconds.is_multiple_of(unit) {

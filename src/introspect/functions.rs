@@ -95,6 +95,8 @@ functions! {
     pg_opclass_is_visible_1,
     pg_operator_is_visible_1,
     pg_opfamily_is_visible_1,
+    pg_partition_ancestors_1,
+    pg_partition_root_1,
     pg_relation_filenode_1,
     pg_relation_filepath_1,
     pg_relation_is_publishable_1,
@@ -131,6 +133,7 @@ functions! {
     to_regclass_1,
     to_regnamespace_1,
     to_regrole_1,
+    to_regtype_1,
 }
 
 static READ: LazyLock<BTreeMap<&'static str, Function>> = LazyLock::new(|| {

@@ -121,6 +121,12 @@ impl Maps {
     pub fn get(&self, name: &str) -> Option<&Map> {
         self.by_name.iter().find(|(own, _)| *own == name).map(|(_, map)| map)
     }
+    /// These maps and others.
+    #[must_use]
+    pub fn and(mut self, more: &[(&'static str, Map)]) -> Self {
+        self.by_name.extend(more.iter().cloned());
+        self
+    }
     /// These maps and one more.
     #[must_use]
     pub fn with(&self, name: &'static str, map: Map) -> Self {

@@ -35,4 +35,4 @@ pub use oids::Oids;
 pub use overlay::{Constraints, Expander, Overlay, Overlays};
 pub use system::{SystemColumn, SystemRelation};
 pub use templates::governed;
-pub use visible::{ABOUT, Session, ShownColumn, ShownKey, ShownProduct, ShownSchema, Visible};
+pub use visible::{Session, ShownColumn, ShownKey, ShownProduct, ShownSchema, Visible};

@@ -199,6 +199,12 @@ templates! {
     pg_catalog.pg_user,
     pg_catalog.pg_user_mappings,
     pg_catalog.pg_views,
+    pgveil.checks,
+    pgveil.columns,
+    pgveil.domains,
+    pgveil.me,
+    pgveil.owners,
+    pgveil.products,
 }
 
 /// Schema and name of every relation that has a template and lies in the warehouse.

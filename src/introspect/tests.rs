@@ -49,13 +49,13 @@ pub(super) fn visible() -> Visible {
         description: "d".to_owned(),
         columns: vec![column("id", 1, false), column("email", 4, true)],
         keys: vec![ShownKey { primary: true, columns: vec![0] }],
-        about: ABOUT.iter().map(|_| None).collect(),
     };
     Visible {
         schemas: vec![ShownSchema { oid: 1_500_000_000, name: "growth-team".to_owned(), description: String::new() }],
         products: vec![product(0, "orders"), product(1, "people")],
         types: [(17_000, "mood".to_owned())].into(),
         session: Session { user: "ana".to_owned(), user_oid: 1, database: "w".to_owned(), database_oid: 2 },
+        own: Vec::new(),
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Visible {
     pub types: BTreeMap<u32, String>,
     /// Who asks, and where.
     pub session: Session,
+    /// What the relations of the schema `pgveil` show.
+    pub own: Vec<(&'static str, Map)>,
 }
 
 /// A schema.
@@ -51,8 +53,6 @@ pub struct ShownProduct {
     pub columns: Vec<ShownColumn>,
     /// Its visible keys.
     pub keys: Vec<ShownKey>,
-    /// What the schema `pgveil` says of it: values of [`ABOUT`] in that order.
-    pub about: Vec<Option<String>>,
 }
 
 /// A column of a product.
@@ -167,22 +167,6 @@ fn map(columns: &'static [(&'static str, &'static str)], rows: Vec<Row>) -> Map 
     Map { columns, rows: Arc::new(rows) }
 }
 
-/// What the schema `pgveil` says of a product.
-pub const ABOUT: [(&str, &str); 12] = [
-    ("id", "text"),
-    ("domain", "text"),
-    ("title", "text"),
-    ("version", "int4"),
-    ("status", "text"),
-    ("published_at", "text"),
-    ("tags", "text[]"),
-    ("owner_team", "text"),
-    ("owner_contact", "text"),
-    ("owner_channel", "text"),
-    ("freshness", "text"),
-    ("summary", "text"),
-];
-
 impl Visible {
     /// The maps.
     pub fn maps(&self) -> Maps {
@@ -234,8 +218,8 @@ impl Visible {
                     index_columns.collect(),
                 ),
             ),
-            ("about", map(&ABOUT, self.products.iter().map(|product| product.about.clone()).collect())),
         ])
+        .and(&self.own)
     }
 }
 

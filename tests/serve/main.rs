@@ -13,6 +13,7 @@ mod common;
 mod alike;
 mod audit;
 mod carets;
+mod catalogs;
 mod clients;
 mod equality;
 mod faults;
@@ -50,6 +51,7 @@ fn main() {
         limits::CASES,
         audit::CASES,
         carets::CASES,
+        catalogs::CASES,
         clients::CASES,
         equality::CASES,
         relations::CASES,

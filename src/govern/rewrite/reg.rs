@@ -15,8 +15,17 @@ use super::refuse::{Walked, construct, denial};
 use super::system::{overlays, own_expression, path, seen};
 
 /// Types whose values are OIDs that are shown as names.
-const REG: [&str; 8] =
-    ["regclass", "regtype", "regnamespace", "regproc", "regprocedure", "regrole", "regoper", "regcollation"];
+const REG: [&str; 9] = [
+    "regclass",
+    "regtype",
+    "regnamespace",
+    "regproc",
+    "regprocedure",
+    "regrole",
+    "regoper",
+    "regoperator",
+    "regcollation",
+];
 
 impl Walker<'_> {
     /// A cast to such a type, or of one to a text. True when that was it.
