@@ -17,7 +17,7 @@ use super::subject::Subject;
 pub(in crate::govern) type SeenCache = DashMap<(WarehouseName, Subject, Date), Arc<Seen>>;
 
 /// A flood of users must not fill the memory.
-const MAX_SEEN: usize = 1_000;
+const MAX_SEEN: usize = 100;
 
 /// The OIDs of everything that the catalogs may show.
 pub(in crate::govern) fn oids(parts: &SnapshotParts) -> Oids {
@@ -54,9 +54,10 @@ impl Snapshot {
         }
         let visible = self.shown_to(subject, warehouse, today);
         let seen = Arc::new(Seen { maps: visible.maps(), visible });
-        if self.seen.len() < MAX_SEEN {
-            self.seen.insert(key, Arc::clone(&seen));
+        if self.seen.len() >= MAX_SEEN {
+            self.seen.clear();
         }
+        self.seen.insert(key, Arc::clone(&seen));
         seen
     }
 
@@ -69,9 +70,11 @@ impl Snapshot {
         let mut schemas: Vec<ShownSchema> = OWN_SCHEMAS
             .iter()
             .map(|(name, description)| ((*name).to_owned(), (*description).to_owned()))
-            .chain(products.iter().map(|product| {
-                (product.schema.clone(), format!("data products of the domain {}", product.schema))
-            }))
+            .chain(
+                products
+                    .iter()
+                    .map(|product| (product.schema.clone(), format!("data products of the domain {}", product.schema))),
+            )
             .map(|(name, description)| ShownSchema { oid: oid(Oids::schema(&name)), name, description })
             .collect();
         schemas.sort_by(|a, b| a.name.cmp(&b.name));
@@ -99,7 +102,12 @@ impl Snapshot {
             let masked = seen.mask.filter(|_| seen.masked).map(|mask| format!("masked ({mask})"));
             let said = (!column.description.is_empty()).then(|| column.description.clone());
             let description = said.into_iter().chain(masked).collect::<Vec<_>>().join(" · ");
-            columns.push(ShownColumn { name: column.name.clone(), number: fact.number, masked: seen.masked, description });
+            columns.push(ShownColumn {
+                name: column.name.clone(),
+                number: fact.number,
+                masked: seen.masked,
+                description,
+            });
         }
         let primary = std::iter::once((true, &facts.primary_key)).filter(|(_, key)| !key.is_empty());
         let unique = facts.unique_keys.iter().map(|key| (false, key));

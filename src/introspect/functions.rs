@@ -148,7 +148,9 @@ pub fn function(name: &str, arguments: usize) -> Option<&'static Function> {
 
 /// Whether there is a template for some number of arguments.
 pub fn knows_function(name: &str) -> bool {
-    let of = |key: &&str| key.strip_prefix(name).and_then(|rest| rest.strip_prefix('_')).is_some_and(|n| n.parse::<u8>().is_ok());
+    let of = |key: &&str| {
+        key.strip_prefix(name).and_then(|rest| rest.strip_prefix('_')).is_some_and(|n| n.parse::<u8>().is_ok())
+    };
     READ.keys().any(|key| of(&key))
 }
 
@@ -267,9 +269,8 @@ impl Function {
 
 /// Whether it reads a map or an overlay.
 fn reads(words: &[Word]) -> bool {
-    (0..words.len()).any(|at| {
-        placed(words.get(at..).unwrap_or_default()).is_some_and(|placed| placed.what != From::Real)
-    })
+    (0..words.len())
+        .any(|at| placed(words.get(at..).unwrap_or_default()).is_some_and(|placed| placed.what != From::Real))
 }
 
 #[cfg(test)]

@@ -58,7 +58,13 @@ enum Value {
 }
 
 /// A lookup as a literal; `None`: there is no such lookup.
-pub(super) fn literal(name: &str, visible: &Visible, overlays: &Overlays, path: &Path, keys: &Domain) -> Option<String> {
+pub(super) fn literal(
+    name: &str,
+    visible: &Visible,
+    overlays: &Overlays,
+    path: &Path,
+    keys: &Domain,
+) -> Option<String> {
     let object = object(name, visible, overlays, path)?;
     let mut json = String::from("{");
     for (key, value) in object.into_iter().filter(|(key, _)| keys.has(key)) {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::names::{quote_identifier, quote_literal};
 
+use super::template::keeps_text;
+
 /// A map: named columns, and rows of texts as Postgres reads them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Map {
@@ -22,6 +24,10 @@ impl Map {
     /// The place of a column.
     pub fn place(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|(name, _)| *name == column)
+    }
+    /// Whether the values of a column are equal when and only when their texts are.
+    pub(super) fn keeps_text(&self, place: usize) -> bool {
+        keeps_text(self.columns.get(place).map(|(_, kind)| *kind))
     }
     /// A value.
     pub fn value(&self, row: usize, place: usize) -> Option<&str> {
@@ -144,7 +150,10 @@ mod tests {
         let row = |values: [Option<&str>; 3]| values.map(|value| value.map(str::to_owned)).to_vec();
         Map {
             columns: &[("oid", "oid"), ("name", "text"), ("numbers", "int2[]")],
-            rows: Arc::new(vec![row([Some("1"), Some("it's \"\\,{}"), Some("{1,2}")]), row([Some("2"), None, Some("{}")])]),
+            rows: Arc::new(vec![
+                row([Some("1"), Some("it's \"\\,{}"), Some("{1,2}")]),
+                row([Some("2"), None, Some("{}")]),
+            ]),
         }
     }
 

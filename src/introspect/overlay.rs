@@ -83,12 +83,7 @@ impl Overlays {
 
 /// A column whose type is what the template casts to.
 fn untyped(name: &str) -> SystemColumn {
-    SystemColumn {
-        name: name.to_owned(),
-        type_schema: String::new(),
-        type_name: "text".to_owned(),
-        type_oid: 0,
-    }
+    SystemColumn { name: name.to_owned(), type_schema: String::new(), type_name: "text".to_owned(), type_oid: 0 }
 }
 
 /// What expands templates for one subject.
@@ -116,7 +111,14 @@ impl Expander<'_> {
         self.query_at(overlay, columns, constraints, fenced, 0)
     }
 
-    fn query_at(&self, overlay: &Overlay, columns: &[&str], constraints: &Constraints, fenced: bool, depth: usize) -> String {
+    fn query_at(
+        &self,
+        overlay: &Overlay,
+        columns: &[&str],
+        constraints: &Constraints,
+        fenced: bool,
+        depth: usize,
+    ) -> String {
         let mut parts = Vec::new();
         for leaf in &overlay.template.leaves {
             let Some(left) = self.left(overlay, leaf, constraints) else { continue };
@@ -181,10 +183,12 @@ impl Expander<'_> {
                     None => Domain::Any,
                 },
                 (Some(From::Real), _) if !of_maps && overlay.is_oid(column) => Domain::system(),
-                (Some(From::Shown(schema, inner)), _) => match (self.overlays.get(schema, inner), left.shown.get(alias)) {
-                    (Some(inner), Some(constraints)) => self.domain(inner, constraints, name),
-                    _ => Domain::Any,
-                },
+                (Some(From::Shown(schema, inner)), _) => {
+                    match (self.overlays.get(schema, inner), left.shown.get(alias)) {
+                        (Some(inner), Some(constraints)) => self.domain(inner, constraints, name),
+                        _ => Domain::Any,
+                    }
+                }
                 _ => Domain::Any,
             },
             Some(Value::Other) | None => Domain::Any,
@@ -219,6 +223,9 @@ impl Expander<'_> {
                     Some(From::Map(map)) => {
                         let map = self.maps.get(map)?;
                         let place = map.place(name)?;
+                        if !map.keeps_text(place) {
+                            continue;
+                        }
                         let rows = left.rows.get_mut(alias)?;
                         rows.retain(|row| map.value(*row, place).is_some_and(|value| domain.has(value)));
                     }
@@ -287,13 +294,8 @@ impl Expander<'_> {
             })?;
             Some((alias.clone(), map.what))
         });
-        let leaf = Leaf {
-            items: Vec::new(),
-            values: Vec::new(),
-            rest: Piece::default(),
-            from: from.collect(),
-            never: false,
-        };
+        let leaf =
+            Leaf { items: Vec::new(), values: Vec::new(), rest: Piece::default(), from: from.collect(), never: false };
         self.spliced(piece, &leaf, &Left { rows, shown: BTreeMap::new() }, Some(&Used::new()), 0)
     }
 }
@@ -344,8 +346,10 @@ fn map_columns(map: &Map, read: &BTreeSet<String>) -> Vec<usize> {
 
 fn map_domain(map: &Map, rows: impl Iterator<Item = usize>, column: &str) -> Domain {
     match map.place(column) {
-        Some(place) => Domain::values(rows.filter_map(|row| map.value(row, place).map(str::to_owned))),
-        None => Domain::Any,
+        Some(place) if map.keeps_text(place) => {
+            Domain::values(rows.filter_map(|row| map.value(row, place).map(str::to_owned)))
+        }
+        Some(_) | None => Domain::Any,
     }
 }
 
@@ -359,7 +363,11 @@ fn laid(column: &SystemColumn, item: Option<String>) -> String {
     if column.type_name.starts_with("any") {
         return format!("CAST(NULL AS pg_catalog.text) AS {name}");
     }
-    format!("CAST({value} AS {}.{}) AS {name}", quote_identifier(&column.type_schema), quote_identifier(&column.type_name))
+    format!(
+        "CAST({value} AS {}.{}) AS {name}",
+        quote_identifier(&column.type_schema),
+        quote_identifier(&column.type_name)
+    )
 }
 
 #[cfg(test)]

@@ -194,7 +194,9 @@ fn separated(words: &[Word]) -> Vec<&[Word]> {
 /// An item without its name, and the name.
 fn named(item: &[Word]) -> (&[Word], String) {
     match item {
-        [expr @ .., is, name] if is.is_name("as") && !expr.is_empty() => (expr, name.name().unwrap_or_default().to_owned()),
+        [expr @ .., is, name] if is.is_name("as") && !expr.is_empty() => {
+            (expr, name.name().unwrap_or_default().to_owned())
+        }
         [.., last] => (item, last.name().unwrap_or_default().to_owned()),
         [] => (item, String::new()),
     }
@@ -202,6 +204,10 @@ fn named(item: &[Word]) -> (&[Word], String) {
 
 fn value(expr: &[Word]) -> Value {
     let cast = expr.iter().zip(depths(expr)).position(|(word, depth)| depth == 0 && word.is_sign("::"));
+    let keeps = |at: usize| expr.get(at + 1..).is_some_and(|of| of.last().is_some_and(|last| keeps_text(last.name())));
+    if cast.is_some_and(|at| !keeps(at)) {
+        return Value::Other;
+    }
     let bare = cast.and_then(|at| expr.get(..at)).unwrap_or(expr);
     match bare {
         [alias, dot, name] if dot.is_sign(".") => match (alias.name(), name.name()) {
@@ -219,6 +225,11 @@ fn value(expr: &[Word]) -> Value {
         },
         _ => Value::Other,
     }
+}
+
+/// Whether values of a type are equal when and only when their texts are.
+pub(super) fn keeps_text(type_name: Option<&str>) -> bool {
+    matches!(type_name, Some("oid" | "name" | "text" | "int2" | "int4" | "int8" | "char"))
 }
 
 /// What stands in a FROM clause at its own level.
@@ -281,7 +292,12 @@ mod tests {
 
     #[test]
     fn what_would_not_be_taken_apart_rightly_is_no_template() {
-        for text in ["SELECT a.b FROM x UNION SELECT 1", "SELECT a.b, a.c FROM x UNION ALL SELECT 1", "VALUES (1)", "SELECT DISTINCT a.b"] {
+        for text in [
+            "SELECT a.b FROM x UNION SELECT 1",
+            "SELECT a.b, a.c FROM x UNION ALL SELECT 1",
+            "VALUES (1)",
+            "SELECT DISTINCT a.b",
+        ] {
             assert!(Template::read(text).is_err(), "{text}");
         }
     }

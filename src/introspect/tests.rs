@@ -93,7 +93,8 @@ fn every_function_is_an_expression_whatever_it_is_called_with() {
     let maps = visible.maps();
     let path = Path::default();
     let asked = Asked { expander: Expander { overlays: &overlays, maps: &maps }, visible: &visible, path: &path };
-    let constant = |text: &str| Argument { text: text.to_owned(), constant: true, domain: Domain::values(["1".to_owned()]) };
+    let constant =
+        |text: &str| Argument { text: text.to_owned(), constant: true, domain: Domain::values(["1".to_owned()]) };
     let column = || Argument { text: "s.oid".to_owned(), constant: false, domain: Domain::Any };
     for (name, _) in TEXTS {
         let (own, count) = match name.rsplit_once('_') {
@@ -116,9 +117,8 @@ fn what_constants_rule_out_does_not_travel() {
     let maps = visible.maps();
     let expander = Expander { overlays: &overlays, maps: &maps };
     let class = overlays.get("pg_catalog", "pg_class").unwrap();
-    let of = |column: &str, value: &str| -> Constraints {
-        [(column.to_owned(), Domain::values([value.to_owned()]))].into()
-    };
+    let of =
+        |column: &str, value: &str| -> Constraints { [(column.to_owned(), Domain::values([value.to_owned()]))].into() };
     let text = expander.query(class, &["oid", "relname"], &of("oid", "1000000064"), true);
     assert!(text.contains("people") && !text.contains("orders") && !text.contains("OFFSET"), "{text}");
     let text = expander.query(class, &["oid"], &of("oid", "1259"), false);
@@ -149,8 +149,16 @@ fn no_name_of_a_template_is_read_past_its_schema() {
         names.add(&expander.query(overlay, &all, &Constraints::new(), false));
         let types = ["pg_catalog", "information_schema"];
         unknown.extend(names.relations.into_iter().filter(|(schema, name)| {
-            !known.contains(&(schema.clone(), name.clone())) && (!types.contains(&schema.as_str()) || name.starts_with("pg_"))
+            !known.contains(&(schema.clone(), name.clone()))
+                && (!types.contains(&schema.as_str()) || name.starts_with("pg_"))
         }));
     }
-    assert!(unknown.iter().all(|(_, name)| name == "pg_node_tree" || name == "pg_lsn" || name.ends_with("ndistinct") || name.ends_with("dependencies") || name.ends_with("mcv_list")), "{unknown:?}");
+    assert!(
+        unknown.iter().all(|(_, name)| name == "pg_node_tree"
+            || name == "pg_lsn"
+            || name.ends_with("ndistinct")
+            || name.ends_with("dependencies")
+            || name.ends_with("mcv_list")),
+        "{unknown:?}"
+    );
 }

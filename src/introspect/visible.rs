@@ -266,9 +266,8 @@ fn columns_row(product: &ShownProduct) -> Row {
         .zip(1_i32..)
         .map(|(column, place)| (column.number, if column.masked { -place } else { place }.to_string()))
         .collect();
-    let numbers: Vec<String> = (1..=last)
-        .map(|real| of_real.get(&real).cloned().unwrap_or_else(|| "NULL".to_owned()))
-        .collect();
+    let numbers: Vec<String> =
+        (1..=last).map(|real| of_real.get(&real).cloned().unwrap_or_else(|| "NULL".to_owned())).collect();
     vec![
         Some(product.relid.to_string()),
         Some(product.oid.to_string()),

@@ -84,7 +84,9 @@ fn psql_describes(f: &Fixture) {
     assert!(roles.starts_with("analyst|") && roles.lines().count() == 1, "{roles}");
     let databases = psql(f, &["\\l"]);
     assert!(databases.starts_with("warehouse|") && databases.lines().count() == 1, "{databases}");
-    for quiet in ["\\df", "\\dv", "\\dm", "\\ds", "\\dx", "\\des", "\\dp", "\\ddp", "\\dT", "\\dC", "\\dO", "\\db", "\\d *.*"] {
+    for quiet in
+        ["\\df", "\\dv", "\\dm", "\\ds", "\\dx", "\\des", "\\dp", "\\ddp", "\\dT", "\\dC", "\\dO", "\\db", "\\d *.*"]
+    {
         psql(f, &[quiet]);
     }
 }
@@ -163,8 +165,20 @@ fn nothing_hidden_by_oid(f: &Fixture) {
         }
     }
     let s = format!("{CANARY}_oids");
-    for name in [format!("{s}.{CANARY}_table"), s.clone(), format!("{s}_role"), format!("{s}.{CANARY}_enum"), format!("{s}.nothing")] {
-        for function in ["to_regclass('$')", "to_regtype('$')", "to_regnamespace('$')", "to_regrole('$')", "has_table_privilege('$', 'SELECT')"] {
+    for name in [
+        format!("{s}.{CANARY}_table"),
+        s.clone(),
+        format!("{s}_role"),
+        format!("{s}.{CANARY}_enum"),
+        format!("{s}.nothing"),
+    ] {
+        for function in [
+            "to_regclass('$')",
+            "to_regtype('$')",
+            "to_regnamespace('$')",
+            "to_regrole('$')",
+            "has_table_privilege('$', 'SELECT')",
+        ] {
             let told = wire.one(&format!("SELECT {}", function.replace('$', &name)));
             assert_eq!(told.text_rows(), [["∅"]], "{function} {name}: {told:?}");
         }
@@ -227,7 +241,8 @@ fn stable_oids(f: &Fixture) {
     assert_eq!(one[0][0], "1276659456");
     let by_name = first.one("SELECT 'marketing.campaign_attribution'::regclass::oid").scalar();
     assert_eq!(by_name, one[0][0]);
-    let back = first.one(&format!("SELECT {by_name}::regclass, x.o::regclass::text FROM (VALUES ({by_name}::oid)) x(o)"));
+    let back =
+        first.one(&format!("SELECT {by_name}::regclass, x.o::regclass::text FROM (VALUES ({by_name}::oid)) x(o)"));
     assert_eq!(back.text_rows(), [["campaign_attribution", "campaign_attribution"]]);
 }
 
@@ -235,9 +250,12 @@ fn own_schema(f: &Fixture) {
     let mut wire = f.proxy.login("analyst");
     let me = wire.one("SELECT name, roles FROM pgveil.me").text_rows();
     assert_eq!(me, [["analyst", "{analyst}"]]);
-    let product = wire.one("SELECT name, version, owner_team, freshness FROM pgveil.products WHERE id = 'marketing.campaign_attribution'");
+    let product = wire.one(
+        "SELECT name, version, owner_team, freshness FROM pgveil.products WHERE id = 'marketing.campaign_attribution'",
+    );
     assert_eq!(product.text_rows(), [["Campaign Attribution", "3", "Marketing Analytics", "01:00:00"]]);
-    let masked = wire.one("SELECT name FROM pgveil.columns WHERE product_id = 'marketing.campaign_attribution' AND masked");
+    let masked =
+        wire.one("SELECT name FROM pgveil.columns WHERE product_id = 'marketing.campaign_attribution' AND masked");
     assert_eq!(masked.text_rows(), [["user_id"]]);
     let checks = wire.one("SELECT count(*) FROM pgveil.checks WHERE product_id = 'marketing.campaign_attribution'");
     assert_eq!(checks.scalar(), "4");

@@ -7,8 +7,8 @@ use crate::sql::ident;
 use crate::sql::resolve::{Ambiguous, Column, ColumnLookup, Columns, Entry};
 
 use super::Walker;
-use super::system::is_system_schema;
 use super::refuse::{Pointing, Walked, construct, denial, foreign, span_of};
+use super::system::is_system_schema;
 
 /// Columns that Postgres gives every table, and no data product has.
 const SYSTEM_COLUMNS: [&str; 7] = ["ctid", "xmin", "cmin", "xmax", "cmax", "tableoid", "oid"];

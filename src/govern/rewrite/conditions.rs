@@ -259,6 +259,8 @@ impl Walker<'_> {
         let same = match self.operand(inner)? {
             Operand::Open => true,
             Operand::Number => kind == Kind::Integer || kind == Kind::Oid,
+            // A column's number may be out of the other type's range.
+            Operand::Of(Kind::Integer) => false,
             Operand::Of(own) => own == kind,
         };
         if same { Ok(Operand::Of(kind)) } else { Err(format!("a cast to {data_type} is not leak-proof")) }

@@ -154,9 +154,7 @@ impl Walker<'_> {
         let seen = seen(self.input);
         let (schema, name) = parts(text);
         Ok(match kind {
-            "regclass" => {
-                path(self.input).relation(&seen.visible, overlays(self.input)?, schema.as_deref(), &name)
-            }
+            "regclass" => path(self.input).relation(&seen.visible, overlays(self.input)?, schema.as_deref(), &name),
             "regnamespace" => {
                 let own = seen.visible.schemas.iter().find(|schema| schema.name == name).map(|schema| schema.oid);
                 let system = || overlays(self.input).ok()?.iter().find(|o| o.schema == name).map(|o| o.schema_oid);
@@ -192,7 +190,9 @@ fn reg_type(data_type: &DataType) -> Option<&'static str> {
     };
     let own = match parts {
         [ObjectNamePart::Identifier(own)] => ident(own),
-        [ObjectNamePart::Identifier(schema), ObjectNamePart::Identifier(own)] if ident(schema) == "pg_catalog" => ident(own),
+        [ObjectNamePart::Identifier(schema), ObjectNamePart::Identifier(own)] if ident(schema) == "pg_catalog" => {
+            ident(own)
+        }
         _ => return None,
     };
     REG.into_iter().find(|known| *known == own)
@@ -203,8 +203,10 @@ fn is_text(data_type: &DataType) -> bool {
         DataType::Text | DataType::Varchar(None) | DataType::CharacterVarying(None) => true,
         DataType::Custom(name, modifiers) if modifiers.is_empty() => {
             let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident().map(ident)).collect();
-            matches!(parts.iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
-                ["name"] | ["pg_catalog", "name" | "text" | "varchar"])
+            matches!(
+                parts.iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
+                ["name"] | ["pg_catalog", "name" | "text" | "varchar"]
+            )
         }
         _ => false,
     }

@@ -12,12 +12,12 @@ use crate::govern::settings;
 use crate::govern::view::ViewColumn;
 use crate::govern::visible::Seen;
 use crate::introspect::{
-    Argument, Asked, Constraints, Domain, Expander, Function as Governed, Links, Map, Maps, Names, Overlay, Overlays, Path,
-    Place, SystemColumn,
+    Argument, Asked, Constraints, Domain, Expander, Function as Governed, Links, Map, Maps, Names, Overlay, Overlays,
+    Path, Place, SystemColumn,
 };
 use crate::sql::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SelectItem, SetExpr,
-    TableFactor, Value,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query,
+    SelectItem, SetExpr, TableFactor, Value,
 };
 use crate::sql::resolve::{Column, Columns, Entry, Origin};
 use crate::sql::{exact, ident, literal_text, parse_query, render_expr};
@@ -50,7 +50,9 @@ impl Walker<'_> {
             [name] if ident(name).starts_with("pg_") => ("pg_catalog".to_owned(), ident(name)),
             [name] => return self.system_relation_on_path(&ident(name)),
             [schema, name] => (ident(schema), ident(name)),
-            [database, schema, name] if ident(database) == self.input.warehouse.as_str() => (ident(schema), ident(name)),
+            [database, schema, name] if ident(database) == self.input.warehouse.as_str() => {
+                (ident(schema), ident(name))
+            }
             _ => return Ok(None),
         };
         if !is_system_schema(&schema) {
@@ -202,13 +204,13 @@ impl Walker<'_> {
 
     fn link_values(&mut self, side: &Expr, values: Option<Vec<String>>, here: &BTreeSet<usize>) {
         if let (Some(place), Some(values)) = (self.own_place(side, here), values) {
-            self.links.constant(place, Domain::values(values));
+            self.links.constant(place, Domain::values(values.into_iter().flat_map(spellings)));
         }
     }
 
     /// The column of a reference `here` that an expression is.
     fn own_place(&self, expr: &Expr, here: &BTreeSet<usize>) -> Option<Place> {
-        let column = self.certain_column(bare(expr))?;
+        let column = self.certain_column(bare_column(expr))?;
         match column.origins.as_slice() {
             [origin] if column.shows == Some(*origin) && here.contains(&origin.reference) => self.place_of(*origin),
             _ => None,
@@ -217,7 +219,7 @@ impl Walker<'_> {
 
     /// The column that an expression shows, through however many derived tables.
     pub(super) fn shown_place(&self, expr: &Expr) -> Option<Place> {
-        self.place_of(self.certain_column(bare(expr))?.shows?)
+        self.place_of(self.certain_column(bare_column(expr))?.shows?)
     }
 
     fn place_of(&self, origin: Origin) -> Option<Place> {
@@ -230,7 +232,7 @@ impl Walker<'_> {
     pub(super) fn argument_domain(&self, expr: &Expr) -> Domain {
         let Some(solved) = &self.solved else { return Domain::empty() };
         if let Some(value) = self.constant_value(expr) {
-            return Domain::values([value]);
+            return Domain::values(spellings(value));
         }
         let Some(place) = self.shown_place(expr) else { return Domain::Any };
         let overlay = solved.overlays.get(place.reference).and_then(Option::as_ref);
@@ -292,11 +294,8 @@ impl Walker<'_> {
             }
             None => {
                 let seen = seen(self.input);
-                let asked = Asked {
-                    expander: Expander { overlays, maps: &seen.maps },
-                    visible: &seen.visible,
-                    path: &path,
-                };
+                let asked =
+                    Asked { expander: Expander { overlays, maps: &seen.maps }, visible: &seen.visible, path: &path };
                 governed.call(&arguments, &asked)
             }
         };
@@ -348,7 +347,8 @@ pub(super) fn solve(
     let constraints = links.solve(&of_references, &expander);
     let (mut queries, mut names) = (Vec::new(), Names::default());
     for (reference, need) in references.iter().enumerate() {
-        let (Some(need), Some(kept), Some(constraints)) = (need, needs.kept(reference), constraints.get(reference)) else {
+        let (Some(need), Some(kept), Some(constraints)) = (need, needs.kept(reference), constraints.get(reference))
+        else {
             queries.push(None);
             continue;
         };
@@ -402,19 +402,43 @@ fn view_columns(overlay: &Overlay) -> Vec<ViewColumn> {
     columns.map(column).collect()
 }
 
-/// Below parentheses and casts that keep the value.
-fn bare(expr: &Expr) -> &Expr {
+/// A text, and the number that it is where a number is expected: `' 012'`.
+fn spellings(text: String) -> Vec<String> {
+    let number = text.trim().trim_start_matches('+').parse::<i64>().ok().map(|number| number.to_string());
+    std::iter::once(text).chain(number).collect()
+}
+
+/// Below parentheses and casts that keep the value of a column.
+fn bare_column(expr: &Expr) -> &Expr {
     match expr {
-        Expr::Nested(inner) => bare(inner),
-        Expr::Collate { expr, .. } => bare(expr),
-        Expr::Cast { expr, data_type, .. } => {
-            let name = data_type.to_string().to_ascii_lowercase().replace('"', "");
-            let name = name.trim_start_matches("pg_catalog.").trim_end_matches("[]");
-            let keeps = matches!(name, "text" | "oid" | "name" | "int4" | "int8" | "integer" | "bigint" | "varchar" | "char");
-            if keeps && data_type.to_string() != "CHAR" { bare(expr) } else { expr }
-        }
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => bare_column(inner),
+        Expr::Cast { expr: inner, data_type, .. } if keeps_value(data_type) => bare_column(inner),
         expr => expr,
     }
+}
+
+/// Below parentheses and casts that keep the value of a constant: that to "char" would cut a longer one.
+fn bare(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => bare(inner),
+        Expr::Cast { expr: inner, data_type, .. } if keeps_value(data_type) || is_char(data_type) => bare(inner),
+        expr => expr,
+    }
+}
+
+fn type_name(data_type: &DataType) -> String {
+    let name = data_type.to_string().to_ascii_lowercase();
+    name.replace('"', "").trim_start_matches("pg_catalog.").trim_end_matches("[]").to_owned()
+}
+
+fn keeps_value(data_type: &DataType) -> bool {
+    let name = type_name(data_type);
+    matches!(name.as_str(), "text" | "oid" | "name" | "int4" | "int8" | "int" | "integer" | "bigint" | "varchar")
+}
+
+/// `"char"`, which is written in quotes; CHAR is another type.
+fn is_char(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Custom(..)) && type_name(data_type) == "char"
 }
 
 /// The value of a constant, as Postgres writes it.
@@ -422,11 +446,7 @@ pub(super) fn constant(expr: &Expr) -> Option<String> {
     match bare(expr) {
         Expr::Value(value) => match &value.value {
             Value::Number(digits, _) => digits.parse::<u64>().ok().map(|number| number.to_string()),
-            other => literal_text(other).map(|text| match text.parse::<u64>() {
-                // An OID may be written `'0012'`.
-                Ok(number) if text.len() > 1 && text.starts_with('0') => number.to_string(),
-                _ => text,
-            }),
+            other => literal_text(other),
         },
         _ => None,
     }
@@ -444,7 +464,9 @@ fn is_constant(expr: &Expr) -> bool {
 fn is_match(op: &BinaryOperator) -> bool {
     match op {
         BinaryOperator::PGRegexMatch => true,
-        BinaryOperator::PGCustomBinaryOperator(parts) => matches!(parts.as_slice(), [schema, op] if schema == "pg_catalog" && op == "~"),
+        BinaryOperator::PGCustomBinaryOperator(parts) => {
+            matches!(parts.as_slice(), [schema, op] if schema == "pg_catalog" && op == "~")
+        }
         _ => false,
     }
 }
