@@ -132,6 +132,8 @@ pub async fn ask(server: &ServerConfig, sources: &Sources, known: &Facts) -> (Fa
     for (warehouse, relations) in &known.relations {
         if failures.iter().any(|(failed, _)| failed == warehouse) {
             now.relations.insert(warehouse.clone(), relations.clone());
+            let system = known.system.get(warehouse).cloned().unwrap_or_default();
+            now.system.insert(warehouse.clone(), system);
         }
     }
     (now, failures.into_iter().map(|(warehouse, error)| (warehouse, error.to_string())).collect())
