@@ -217,7 +217,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 Ok(Answer::tag("DEALLOCATE ALL"))
             }
             SessionStatement::Deallocate(Some(name)) => {
-                if self.statements.remove(name).is_none() {
+                if !self.statements.remove(name) {
                     return Err(no_statement(name).into());
                 }
                 Ok(Answer::tag("DEALLOCATE"))
@@ -320,9 +320,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         permit: &Arc<Permit>,
     ) -> Result<(), Trouble> {
         self.check_not_failed(text).await?;
-        if self.statements.contains_key(name) {
+        if self.statements.contains(name) {
             return Err(statement_exists(name).into());
         }
+        self.statements.make_sure_of_room(name)?;
         let ticket = self.record_permit(text, decided, Some(permit)).await?;
         if let Err(trouble) = self.prepare_upstream(decided, types, permit).await {
             return Err(fail_ticket(ticket, trouble));
@@ -337,7 +338,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             read_under: OnceLock::new(),
         };
         self.read_under(&prepared);
-        self.statements.insert(name.to_owned(), Arc::new(prepared));
+        self.statements.insert(name, Arc::new(prepared));
         backend::command_complete(&mut self.outbox, "PREPARE");
         Ok(())
     }

@@ -45,6 +45,7 @@ mod spelling;
 pub mod statement;
 mod tokens;
 mod wrapped;
+pub mod xml;
 
 pub use deep::{DEEP_STACK, with_deep_stack};
 pub use fingerprint::{fingerprint, fingerprint_of_text};

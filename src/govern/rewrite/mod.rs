@@ -24,6 +24,7 @@ mod query;
 mod refuse;
 mod relations;
 mod tables;
+mod xml;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
