@@ -27,8 +27,9 @@
 //! | [`auth`] | SCRAM and certificates: who logs in |
 //! | [`upstream`] | the warehouse side: connect, pool, relay, cancel, facts |
 //! | [`audit`] | the chained log: records, files, verification |
-//! | [`state`] | what survives a restart: last good files, warehouse facts |
+//! | [`state`] | what survives a restart: last good files, warehouse facts, runs of contracts |
 //! | [`statement`] | text -> outcome: decide, record, queue |
+//! | [`contracts`] | checks of a product against the warehouse: compiled into few scans, run, judged |
 //! | [`session`] | one client: start-up, both query protocols, settings, transactions |
 //! | [`http`] | health, metrics, the front page |
 //! | [`reload`] | watch -> build -> validate -> swap, else keep |
@@ -51,6 +52,7 @@ pub mod auth;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod contracts;
 pub mod demo;
 pub mod document;
 pub mod error;

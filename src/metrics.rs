@@ -74,6 +74,8 @@ pub struct Metrics {
     pub sessions: Gauge,
     /// Clients that have logged in.
     pub sessions_started: Counter,
+    /// 1: this node runs the checks of data products.
+    pub contract_leader: Gauge,
     /// Records written.
     pub audit_records: Counter,
     /// Batches that could not be written.
@@ -117,6 +119,7 @@ impl Metrics {
             products: gauge!("pgveil_products"),
             sessions: gauge!("pgveil_sessions"),
             sessions_started: counter!("pgveil_sessions_started_total"),
+            contract_leader: gauge!("pgveil_contract_leader"),
             audit_records: counter!("pgveil_audit_records_total"),
             audit_failures: counter!("pgveil_audit_failures_total"),
             audit_refused: counter!("pgveil_audit_refused_total"),
@@ -150,6 +153,29 @@ impl Metrics {
     /// Catalog and policy were read.
     pub fn reload(&self, outcome: &'static str) {
         counter!("pgveil_reloads_total", "outcome" => outcome).increment(1);
+    }
+
+    /// The checks of a product have run.
+    pub fn contract_run(&self, outcome: &'static str, took: Duration) {
+        counter!("pgveil_contract_runs_total", "outcome" => outcome).increment(1);
+        histogram!("pgveil_contract_run_seconds").record(took.as_secs_f64());
+    }
+
+    /// A message to the webhook: delivered, an attempt that failed, or lost.
+    pub fn webhook(&self, outcome: &'static str) {
+        counter!("pgveil_webhook_messages_total", "outcome" => outcome).increment(1);
+    }
+
+    /// Whether a product breaks its contract.
+    pub fn product_breached(&self, product: &str, breached: bool) {
+        gauge!("pgveil_product_breached", "product" => product.to_owned()).set(if breached { 1.0 } else { 0.0 });
+    }
+
+    /// The quality score of a product, when it has one.
+    pub fn product_score(&self, product: &str, score: Option<u8>) {
+        if let Some(score) = score {
+            gauge!("pgveil_product_quality_score", "product" => product.to_owned()).set(f64::from(score));
+        }
     }
 
     /// The state of a warehouse's pool.
@@ -192,7 +218,17 @@ fn describe() {
         (
             "pgveil_reloads_total",
             Count,
-            "Readings of catalog and policy by outcome (started, applied, refused, last_good)",
+            "Readings of catalog and policy by outcome (started, applied, refused, last_good, facts_changed, contracts_judged)",
+        ),
+        (
+            "pgveil_contract_runs_total",
+            Count,
+            "Runs of a product's checks by outcome (passed, failed, breached, recovered, unreached)",
+        ),
+        (
+            "pgveil_webhook_messages_total",
+            Count,
+            "Messages to the webhook by outcome (delivered, failed: one attempt, lost)",
         ),
         ("pgveil_audit_records_total", Count, "Audit records written"),
         ("pgveil_audit_failures_total", Count, "Batches of audit records that could not be written"),
@@ -210,6 +246,13 @@ fn describe() {
         ("pgveil_pool_connections", Count, "Connections to a warehouse by state (idle, leased)"),
         ("pgveil_pool_waiting", Count, "Statements that wait for a connection to a warehouse"),
         ("pgveil_warehouse_up", Count, "1: the warehouse answered when it was last asked"),
+        ("pgveil_contract_leader", Count, "1: this node runs the checks of data products"),
+        (
+            "pgveil_product_breached",
+            Count,
+            "1: the product is staler than promised, or a check of severity error fails",
+        ),
+        ("pgveil_product_quality_score", Count, "Quality of a product by its last runs, 0 to 100"),
         ("pgveil_audit_pending_records", Count, "Audit records that wait to be written"),
         ("pgveil_audit_lag_seconds", Seconds, "How long the oldest of them has been waiting"),
     ] {
@@ -219,6 +262,7 @@ fn describe() {
         ("pgveil_engine_seconds", "From a statement's text to its permit or denial, cached decisions included"),
         ("pgveil_queue_seconds", "Waiting for max_concurrent and for a connection to the warehouse"),
         ("pgveil_warehouse_seconds", "From sending a statement to the warehouse to its last byte"),
+        ("pgveil_contract_run_seconds", "One run of a product's checks"),
         ("pgveil_statement_seconds", "From a client's message to the end of its answer"),
     ] {
         describe_histogram!(name, Seconds, meaning);

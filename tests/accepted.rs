@@ -202,6 +202,7 @@ fn snapshot() -> Snapshot {
         policy,
         facts: Facts { relations: BTreeMap::from([(warehouse.clone(), relations)]) },
         quarantine: false,
+        breaches: Default::default(),
         warehouses: BTreeMap::from([(warehouse, WarehouseRules::default())]),
         has_hash_key: true,
     };

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 
 use crate::config::{ServerConfig, TlsConfig};
-use crate::http::HttpTls;
+use crate::http::{Desk, HttpTls};
 use crate::reload::Effects;
 use crate::session::tls::ServerTls;
 
@@ -18,8 +19,10 @@ use super::clients::Clients;
 pub(super) struct Live {
     clients: Clients,
     certificates: Mutex<Certificates>,
+    desk: Desk,
     http: Option<Arc<HttpTls>>,
     grace: Arc<ArcSwap<Duration>>,
+    in_force: watch::Sender<Arc<ServerConfig>>,
 }
 
 struct Certificates {
@@ -33,15 +36,24 @@ impl Live {
     pub(super) fn new(
         clients: Clients,
         server: Option<Arc<ServerTls>>,
+        desk: Desk,
         http: Option<Arc<HttpTls>>,
         grace: Duration,
+        in_force: watch::Sender<Arc<ServerConfig>>,
     ) -> Self {
         let certificates = Certificates {
             server_seen: server.as_ref().map(|tls| content(tls.files())),
             http_seen: http.as_ref().map(|tls| content(tls.files())),
             server,
         };
-        Self { clients, certificates: Mutex::new(certificates), http, grace: Arc::new(ArcSwap::from_pointee(grace)) }
+        Self {
+            clients,
+            certificates: Mutex::new(certificates),
+            desk,
+            http,
+            grace: Arc::new(ArcSwap::from_pointee(grace)),
+            in_force,
+        }
     }
 
     /// `[server] shutdown_grace`, as it is in force.
@@ -53,6 +65,8 @@ impl Live {
 impl Effects for Live {
     fn applied(&self, config: &ServerConfig) {
         self.grace.store(Arc::new(config.server.shutdown_grace));
+        self.desk.configure(config);
+        self.in_force.send_replace(Arc::new(config.clone()));
         let mut certificates = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
         if certificates.server.as_ref().map(|tls| tls.files()) != config.server.tls.as_ref() {
             match config.server.tls.as_ref().map(ServerTls::load).transpose() {

@@ -1,5 +1,6 @@
 //! The composition root: everything is opened in order, wired together, and closed in the opposite order.
 
+mod checks;
 mod clients;
 mod effects;
 mod health;
@@ -15,7 +16,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::audit::{Audit, AuditError};
 use crate::auth::MockSecret;
-use crate::config::{ServerConfig, StateUrl};
+use crate::contracts::Keeper;
 use crate::error::{Diagnostics, Level};
 use crate::http::{self, HttpListener};
 use crate::metrics::METRICS;
@@ -60,11 +61,6 @@ pub enum AppError {
     /// The state store.
     #[error(transparent)]
     State(#[from] StateError),
-    /// A store that this version does not have.
-    #[error(
-        "[state] url is a postgres:// URL; this version keeps its state in SQLite only: write url = \"sqlite:pgveil.db\""
-    )]
-    StateElsewhere,
     /// The system refuses something basic.
     #[error("pgveil cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -114,17 +110,22 @@ async fn serve(config: &Path, mut signals: signals::Signals, ready: impl FnOnce(
         Some(http) => Some(HttpListener::bind(http).await?),
         None => None,
     };
-    let store = open_store(&server)?;
+    let store = Store::open_url(&server.state).await?;
     let audit = Audit::open(&server.audit, crate::sql::redact)?;
     let first = first::build(&config, &server, &store).await.map_err(AppError::Invalid)?;
 
     let (shutdown, shutdown_seen) = watch::channel(Shutdown::Running);
     let (shared, first) = share(first, audit.clone(), shutdown_seen.clone())?;
     let mock = MockSecret::derived(store.secret("unknown users").await?.expose());
+    let desk = http::Desk::new(Arc::clone(&shared), mock.clone());
+    desk.configure(&server);
     let clients = Clients::new(&server, Arc::clone(&shared), mock, tls.clone());
     let http_tls = http.as_ref().and_then(HttpListener::tls);
-    let effects = Arc::new(Live::new(clients.clone(), tls, http_tls, server.server.shutdown_grace));
+    let (in_force, config_seen) = watch::channel(Arc::new(first.sources.server.clone()));
+    let grace = server.server.shutdown_grace;
+    let effects = Arc::new(Live::new(clients.clone(), tls, desk.clone(), http_tls, grace, in_force));
     let grace = effects.grace();
+    let keeping = checks::begin(Keeper::new(Arc::clone(&shared), store.clone(), config_seen))?;
     let reloader = Reloader::new(config, first, Arc::clone(&shared), store, effects).await;
     let health = Arc::new(Health::new(Arc::clone(&shared), reloader.standing()));
 
@@ -134,9 +135,9 @@ async fn serve(config: &Path, mut signals: signals::Signals, ready: impl FnOnce(
     let (http_stop, http_stopped) = watch::channel(false);
     let http = http.map(|listener| {
         if let Ok(address) = listener.address() {
-            tracing::info!(%address, "HTTP: /metrics, /healthz, /readyz");
+            tracing::info!(%address, "HTTP: the catalog, /metrics, /healthz, /readyz");
         }
-        tokio::spawn(http::serve(listener, http::router(health), stopped(http_stopped)))
+        tokio::spawn(http::serve(listener, http::router(health, desk), stopped(http_stopped)))
     });
     let (present, mut all_gone) = mpsc::channel::<()>(1);
     for listener in listeners {
@@ -152,6 +153,7 @@ async fn serve(config: &Path, mut signals: signals::Signals, ready: impl FnOnce(
     drain(&mut signals, &shutdown, &mut all_gone, **grace.load()).await;
     reloading.abort();
     upkeep.abort();
+    keeping.end().await;
     for pool in shared.pools.load().values() {
         pool.close();
     }
@@ -165,17 +167,11 @@ async fn serve(config: &Path, mut signals: signals::Signals, ready: impl FnOnce(
     Ok(())
 }
 
-fn open_store(server: &ServerConfig) -> Result<Store, AppError> {
-    match &server.state {
-        StateUrl::Sqlite(path) => Ok(Store::open(path)?),
-        StateUrl::Postgres(_) => Err(AppError::StateElsewhere),
-    }
-}
-
 /// What all sessions share. The snapshot moves there.
 fn share(first: First, audit: Audit, shutdown: watch::Receiver<Shutdown>) -> Result<(Arc<Shared>, Begun), AppError> {
     let pools = reload::open_pools(&first.sources.server, None).map_err(AppError::Invalid)?;
     let (snapshot, begun) = first.begin();
+    let snapshot_breaches = snapshot.parts.breaches.clone();
     let shared = Shared {
         snapshot: ArcSwap::from_pointee(snapshot),
         pools: ArcSwap::from_pointee(pools),
@@ -183,6 +179,8 @@ fn share(first: First, audit: Audit, shutdown: watch::Receiver<Shutdown>) -> Res
         queues: Queues::default(),
         versions: dashmap::DashMap::default(),
         doubts: tokio::sync::Notify::new(),
+        breaches: ArcSwap::from_pointee(snapshot_breaches),
+        breaches_changed: tokio::sync::Notify::new(),
         max_message: begun.sources.server.server.max_message,
         shutdown,
     };

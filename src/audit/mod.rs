@@ -24,7 +24,7 @@ use std::time::Instant;
 use crate::config::AuditConfig;
 use crate::error::{ClientError, ErrorKind, SqlState, sqlstate};
 
-pub use record::{Event, Outcome, ReloadOutcome, SessionFields, Stamp, StatementRecord, Verdict};
+pub use record::{ContractOutcome, Event, Outcome, ReloadOutcome, SessionFields, Stamp, StatementRecord, Verdict};
 
 use queue::Queue;
 

@@ -117,6 +117,36 @@ pub enum ReloadOutcome {
     LastGood,
     /// The files are the same, but relations of a warehouse have changed.
     FactsChanged,
+    /// The files are the same, but a product breaks its contract, or keeps it again.
+    ContractsJudged,
+}
+
+/// What came of a run of a product's checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContractOutcome {
+    /// Every check of severity `error` has passed.
+    Passed,
+    /// One has failed, as before.
+    Failed,
+    /// The product does not keep its contract any more.
+    Breached,
+    /// It keeps it again.
+    Recovered,
+    /// The warehouse could not be asked.
+    Unreached,
+}
+
+impl ContractOutcome {
+    /// The word in the record and the label of the metric.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Breached => "breached",
+            Self::Recovered => "recovered",
+            Self::Unreached => "unreached",
+        }
+    }
 }
 
 impl ReloadOutcome {
@@ -128,6 +158,7 @@ impl ReloadOutcome {
             Self::Refused => "refused",
             Self::LastGood => "last_good",
             Self::FactsChanged => "facts_changed",
+            Self::ContractsJudged => "contracts_judged",
         }
     }
 }
@@ -167,6 +198,17 @@ pub enum Event<'a> {
         generation: u64,
         /// How many errors the files have.
         errors: usize,
+    },
+    /// The checks of a product have run.
+    Contract {
+        /// Whose.
+        product: &'a ProductId,
+        /// What came of it.
+        outcome: ContractOutcome,
+        /// The checks of severity `error` that failed.
+        failed: &'a [String],
+        /// The generation that serves.
+        generation: u64,
     },
 }
 
@@ -244,6 +286,13 @@ pub(super) fn write_event(out: &mut Vec<u8>, what: &Event<'_>) {
             json::text_field(out, "reason", outcome.label());
             json::number_field(out, "generation", *generation);
             json::number_field(out, "errors", *errors as u64);
+        }
+        Event::Contract { product, outcome, failed, generation } => {
+            event(out, "contract");
+            json::text_field(out, "reason", outcome.label());
+            product_list(out, std::slice::from_ref(*product));
+            json::list_field(out, "failed", *failed);
+            json::number_field(out, "generation", *generation);
         }
     }
 }

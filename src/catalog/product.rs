@@ -185,6 +185,8 @@ pub struct Check {
     pub kind: CheckKind,
     /// How grave a failure is.
     pub severity: Severity,
+    /// The byte range of its `sql`, or of its name, in the file.
+    pub span: std::ops::Range<usize>,
 }
 
 /// Who answers for a product.
@@ -288,6 +290,16 @@ pub struct Product {
 }
 
 impl Product {
+    /// Whether it is there for everyone on this day (UTC): no draft, and not past its sunset.
+    pub fn is_current(&self, today: Date) -> bool {
+        match self.status {
+            Status::Draft => false,
+            Status::Published => true,
+            Status::Deprecated => {
+                self.deprecation.as_ref().and_then(|deprecation| deprecation.sunset).is_none_or(|sunset| today < sunset)
+            }
+        }
+    }
     /// The column of this exact name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name == name)

@@ -52,7 +52,7 @@ impl<'d> Reader<'d, '_> {
         let tags = tags(root.take("tags"));
         let warehouse = self.warehouse(&mut root);
         let relation = self.relation(&mut root, id.as_ref(), warehouse.as_ref());
-        let on_breach = self.later(&mut root, "on_breach", "on_breach").and_then(|v| v.choice(&BREACHES));
+        let on_breach = root.take("on_breach").and_then(|v| v.choice(&BREACHES));
         let owner = root.table("owner");
         if owner.is_none() && !root.has("owner") {
             root.missing("[owner] is missing", Some("name the team and its contact".to_owned()));
@@ -63,7 +63,7 @@ impl<'d> Reader<'d, '_> {
         let sla = self.sla(&mut root, &columns, &checks);
         let row_filters = self.row_filters(&mut root);
         let (deprecation, replaced_by) = deprecation(&mut root, status, id.as_ref());
-        let schedule = self.later(&mut root, "contract", "[contract]").and_then(Value::table).and_then(schedule);
+        let schedule = root.take("contract").and_then(Value::table).and_then(schedule);
         for (key, name) in [("sources", "[[sources]]"), ("caveats", "[[caveats]]"), ("changelog", "[[changelog]]")] {
             self.later(&mut root, key, name);
         }
@@ -200,7 +200,7 @@ impl<'d> Reader<'d, '_> {
 
     fn sla(&self, root: &mut Table<'d>, columns: &Columns<'d>, checks: &[Check]) -> Sla {
         let mut sla = Sla::default();
-        if let Some(mut table) = self.later(root, "sla", "[sla]").and_then(Value::table) {
+        if let Some(mut table) = root.take("sla").and_then(Value::table) {
             sla.freshness = table.take("freshness").and_then(freshness);
             if let Some(text) = table.take("freshness_column").and_then(Value::filled_text) {
                 let found = columns.find(&text);
@@ -209,9 +209,9 @@ impl<'d> Reader<'d, '_> {
                 }
                 sla.freshness_column = found.map(|c| c.name.clone());
             }
-            sla.availability = table.take("availability").and_then(availability);
-            sla.query_latency_p95_ms = table
-                .take("query_latency_p95_ms")
+            sla.availability = self.later(&mut table, "availability", "[sla] availability").and_then(availability);
+            sla.query_latency_p95_ms = self
+                .later(&mut table, "query_latency_p95_ms", "[sla] query_latency_p95_ms")
                 .and_then(|v| v.integer(1..=86_400_000_i64))
                 .and_then(|n| u64::try_from(n).ok());
             table.finish();

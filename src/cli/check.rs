@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::document::Unset;
 use crate::error::{Diagnostic, Diagnostics, Level};
+use crate::govern::breach::Breaches;
 use crate::govern::facts::Facts;
 use crate::reload::candidate;
 use crate::session::tls::ServerTls;
@@ -182,7 +183,7 @@ pub async fn run(args: &CheckArgs) -> ExitCode {
             (false, true) => FactsFrom::Warehouse,
             (false, false) => FactsFrom::Stored,
         });
-        match candidate::build(&sources, &facts, 0).await {
+        match candidate::build(&sources, &facts, &Breaches::default(), 0).await {
             Ok((_, findings)) | Err(findings) => report.add(findings),
         }
         if args.warehouse {

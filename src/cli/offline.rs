@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
 
-use crate::config::{ServerConfig, StateUrl};
+use crate::config::ServerConfig;
 use crate::document::Unset;
+use crate::govern::breach::Breaches;
 use crate::govern::facts::Facts;
 use crate::reload::candidate;
 use crate::sources;
@@ -16,13 +17,10 @@ use super::explain::{self, ExplainArgs};
 
 /// What was known of the warehouses when pgveil last served, read without touching the store. Says so when that is nothing.
 pub(super) async fn stored_facts(server: &ServerConfig) -> Facts {
-    let stored = match &server.state {
-        StateUrl::Sqlite(path) => match Store::peek(path) {
-            Ok(Some(store)) => store.facts().await,
-            Ok(None) => Ok(Facts::default()),
-            Err(error) => Err(error),
-        },
-        StateUrl::Postgres(_) => Ok(Facts::default()),
+    let stored = match Store::peek_url(&server.state).await {
+        Ok(Some(store)) => store.facts().await,
+        Ok(None) => Ok(Facts::default()),
+        Err(error) => Err(error),
     };
     let facts = stored.unwrap_or_else(|error| {
         eprintln!("pgveil: {error}");
@@ -44,7 +42,7 @@ pub(super) async fn explain(args: &ExplainArgs) -> ExitCode {
         Err(findings) => return wrong(&findings),
     };
     let facts = stored_facts(&sources.server).await;
-    let snapshot = match candidate::build(&sources, &facts, 0).await {
+    let snapshot = match candidate::build(&sources, &facts, &Breaches::default(), 0).await {
         Ok((snapshot, _)) => snapshot,
         Err(findings) => return wrong(&findings),
     };

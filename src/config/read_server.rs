@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::document::{Document, Examined, Place, Secrecy, SourceFile, Substitution, Table, Text, Value};
-use crate::error::{Diagnostics, NOT_YET};
+use crate::error::Diagnostics;
 use crate::names::{MAX_IDENTIFIER_BYTES, WarehouseName};
 
 use super::dsn;
@@ -124,7 +124,7 @@ fn http_section(mut table: Table<'_>, allow_plaintext: bool) -> HttpConfig {
     let listen = table.take("listen");
     let place = listen.as_ref().map(|v| v.place().clone());
     set(&mut section.listen, listen.and_then(Value::text).as_ref().and_then(address));
-    set(&mut section.anonymous_read, table.take_later("anonymous_read").and_then(Value::boolean));
+    set(&mut section.anonymous_read, table.take("anonymous_read").and_then(Value::boolean));
     section.tls = table.table("tls").and_then(http_tls_section);
     if let Some(place) = place
         && !table.has("tls")
@@ -274,22 +274,31 @@ fn state_section(mut table: Table<'_>) -> Option<StateUrl> {
         if let Err((message, hint)) = dsn::check(&url.value) {
             url.place.error_with_hint(message, hint);
         }
-        url.place.warn(format!("a shared [state] in Postgres{NOT_YET}"), None);
-        return Some(StateUrl::Postgres(SecretString::new(url.value)));
+        return Some(StateUrl::Postgres(SecretString::new(own_dsn(&url))));
     }
     url.place.error_with_hint("url is neither sqlite: nor postgres://", "write url = \"sqlite:pgveil.db\"");
     None
 }
 
 fn contracts_section(table: Option<Table<'_>>) -> ContractsConfig {
-    let mut contracts =
-        ContractsConfig { interval: HOUR, probe_interval: MINUTE, unvalidated: Unvalidated::Serve, webhook: None };
+    let mut contracts = ContractsConfig {
+        interval: HOUR,
+        probe_interval: MINUTE,
+        timeout: 2 * MINUTE,
+        connections: 2,
+        keep: 90 * DAY,
+        unvalidated: Unvalidated::Serve,
+        webhook: None,
+    };
     let Some(mut table) = table else { return contracts };
-    set(&mut contracts.interval, table.take_later("interval").and_then(|v| v.duration(SECOND)));
+    set(&mut contracts.interval, table.take("interval").and_then(|v| v.duration(SECOND)));
     set(&mut contracts.probe_interval, table.take_later("probe_interval").and_then(|v| v.duration(SECOND)));
+    set(&mut contracts.timeout, table.take("timeout").and_then(|v| v.duration(SECOND)));
+    set(&mut contracts.connections, table.take("connections").and_then(|v| v.integer(1..=1_000)));
+    set(&mut contracts.keep, table.take("keep").and_then(|v| v.duration(MINUTE)));
     let unvalidated = [("serve", Unvalidated::Serve), ("hold", Unvalidated::Hold)];
     set(&mut contracts.unvalidated, table.take_later("unvalidated").and_then(|v| v.choice(&unvalidated)));
-    let webhook = table.take_later("webhook").and_then(Value::text);
+    let webhook = table.take("webhook").and_then(Value::text);
     contracts.webhook = webhook.filter(|t| !t.value.is_empty()).and_then(webhook_url);
     table.finish();
     contracts

@@ -236,12 +236,20 @@ pub struct Notice {
     pub detail: Option<String>,
     /// What the person can do.
     pub hint: Option<String>,
+    /// A word for what it is about: what was said of that is not said again. Not sent.
+    pub topic: &'static str,
 }
 
 impl Notice {
     /// A notice with SQLSTATE 01000.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { sqlstate: sqlstate::WARNING, message: message.into(), detail: None, hint: None }
+        Self { sqlstate: sqlstate::WARNING, message: message.into(), detail: None, hint: None, topic: "" }
+    }
+    /// Says what it is about.
+    #[must_use]
+    pub fn about(mut self, topic: &'static str) -> Self {
+        self.topic = topic;
+        self
     }
     /// Adds the HINT.
     #[must_use]

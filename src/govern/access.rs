@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use crate::catalog::{Product, Status};
+use crate::catalog::{OnBreach, Product, Status};
 use crate::config::Role;
 use crate::error::{ClientError, ErrorKind, Notice, sqlstate};
 use crate::names::{ProductId, RoleName, WarehouseName};
 
+use super::breach::Breach;
 use super::permit::Denial;
 use super::snapshot::Snapshot;
 use super::subject::Subject;
@@ -43,15 +44,24 @@ impl Snapshot {
                 self.roles_of(subject).any(|(_, role)| role.discover.iter().any(|p| p.matches(&product.id)));
             return if discovered { Access::Denied(not_granted(product)) } else { Access::Hidden };
         }
+        let mut notices = Vec::new();
+        if let Some(breach) = self.parts.breaches.get(&product.id) {
+            match product.on_breach {
+                OnBreach::Deny => return Access::Denied(in_breach(product, breach)),
+                OnBreach::Notice => notices.push(breached(product, breach)),
+                OnBreach::Ignore => {}
+            }
+        }
         match product.status {
             Status::Draft if roles.is_empty() => Access::Denied(draft(product)),
-            Status::Draft | Status::Published => Access::Granted(Granted { roles, notices: Vec::new() }),
+            Status::Draft | Status::Published => Access::Granted(Granted { roles, notices }),
             Status::Deprecated => {
                 let sunset = product.deprecation.as_ref().and_then(|d| d.sunset);
                 if sunset.is_some_and(|sunset| sunset <= today) {
                     return Access::Denied(past_sunset(product));
                 }
-                Access::Granted(Granted { roles, notices: vec![deprecated(product)] })
+                notices.push(deprecated(product));
+                Access::Granted(Granted { roles, notices })
             }
         }
     }
@@ -168,6 +178,23 @@ fn past_sunset(product: &Product) -> Denial {
     )
 }
 
+fn in_breach(product: &Product, breach: &Breach) -> Denial {
+    let mut denial = denial(
+        product,
+        if breach.failed.is_empty() { "stale" } else { "breach" },
+        format!("data product {} {}", product.id, breach.told()),
+        format!("{}Its owner is {}.", replacement(product), ask_the_owner(product)),
+    );
+    denial.error = denial.error.with_detail("It is not served until its checks have passed again.");
+    denial
+}
+
+fn breached(product: &Product, breach: &Breach) -> Notice {
+    Notice::new(format!("data product {} {}", product.id, breach.told()))
+        .about("breach")
+        .with_hint(format!("Its owner is {}.", ask_the_owner(product)))
+}
+
 /// `Use X instead. `, or nothing.
 fn replacement(product: &Product) -> String {
     let replaced_by = product.deprecation.as_ref().and_then(|d| d.replaced_by.as_ref());
@@ -177,7 +204,7 @@ fn replacement(product: &Product) -> String {
 fn deprecated(product: &Product) -> Notice {
     let deprecation = product.deprecation.clone().unwrap_or_default();
     let until = deprecation.sunset.map(|day| format!(" and will be denied from {day} on")).unwrap_or_default();
-    let mut notice = Notice::new(format!("data product {} is deprecated{until}", product.id));
+    let mut notice = Notice::new(format!("data product {} is deprecated{until}", product.id)).about("deprecated");
     notice.detail = deprecation.message;
     match deprecation.replaced_by {
         Some(id) => notice.with_hint(format!("Use {id} instead.")),

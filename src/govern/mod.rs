@@ -2,6 +2,7 @@
 //! clock, no socket, no runtime, no environment.
 
 pub mod access;
+pub mod breach;
 pub mod cache;
 pub mod decide;
 pub mod explain;

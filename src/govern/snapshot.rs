@@ -8,6 +8,7 @@ use crate::config::Policy;
 use crate::error::{ClientError, Diagnostics};
 use crate::names::{ProductId, WarehouseName};
 
+use super::breach::Breaches;
 use super::cache::DecisionCache;
 use super::facts::{Facts, TypeKind};
 use super::view::{Compiled, ViewCache};
@@ -34,6 +35,8 @@ pub struct SnapshotParts {
     pub warehouses: BTreeMap<WarehouseName, WarehouseRules>,
     /// Whether `[masking] hash_key` is set.
     pub has_hash_key: bool,
+    /// Products that do not keep their contracts.
+    pub breaches: Breaches,
     /// `[catalog] on_error = "quarantine"`: an invalid product is withheld, and no error.
     pub quarantine: bool,
 }

@@ -6,6 +6,7 @@ use crate::catalog::Product;
 use crate::config::{OnCatalogError, ServerConfig, StateUrl};
 use crate::document::Unset;
 use crate::error::{Diagnostic, Diagnostics, Level};
+use crate::govern::breach::Breaches;
 use crate::govern::facts::Facts;
 use crate::govern::snapshot::{Snapshot, SnapshotParts, WarehouseRules};
 use crate::names::WarehouseName;
@@ -19,7 +20,12 @@ pub async fn read(config: &Path) -> Result<(Sources, Diagnostics), Diagnostics> 
 }
 
 /// Builds the snapshot. On success the findings are warnings.
-pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<(Snapshot, Diagnostics), Diagnostics> {
+pub async fn build(
+    sources: &Sources,
+    facts: &Facts,
+    breaches: &Breaches,
+    generation: u64,
+) -> Result<(Snapshot, Diagnostics), Diagnostics> {
     let rules = |config: &crate::config::WarehouseConfig| WarehouseRules {
         extension_schemas: config.extension_schemas.clone(),
     };
@@ -29,6 +35,7 @@ pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<
         catalog: sources.catalog.clone(),
         policy: sources.policy.clone(),
         facts: facts.clone(),
+        breaches: breaches.clone(),
         warehouses: warehouses.map(|(name, config)| (name.clone(), rules(config))).collect(),
         has_hash_key: sources.server.hash_key.is_some(),
         quarantine: sources.server.catalog.on_error == OnCatalogError::Quarantine,
@@ -42,10 +49,11 @@ pub async fn build(sources: &Sources, facts: &Facts, generation: u64) -> Result<
 pub async fn build_anew(
     sources: &Sources,
     facts: &Facts,
+    breaches: &Breaches,
     served: Option<&Sources>,
     generation: u64,
 ) -> Result<(Snapshot, Diagnostics), Diagnostics> {
-    let findings = match build(sources, facts, generation).await {
+    let findings = match build(sources, facts, breaches, generation).await {
         Ok(built) => return Ok(built),
         Err(findings) => findings,
     };
@@ -59,7 +67,7 @@ pub async fn build_anew(
     if sources.catalog.iter().any(|product| is_at_fault(product, &findings) && is_new(product)) {
         return Err(findings);
     }
-    build_what_fits(sources, facts, generation).await
+    build_what_fits(sources, facts, breaches, generation).await
 }
 
 /// As [`build`], but products that do not fit their relations are withheld, with errors among the findings: of these relations
@@ -67,12 +75,13 @@ pub async fn build_anew(
 pub async fn build_what_fits(
     sources: &Sources,
     facts: &Facts,
+    breaches: &Breaches,
     generation: u64,
 ) -> Result<(Snapshot, Diagnostics), Diagnostics> {
     let mut known = facts.clone();
     let mut withheld = Diagnostics::default();
     loop {
-        let findings = match build(sources, &known, generation).await {
+        let findings = match build(sources, &known, breaches, generation).await {
             Ok((snapshot, mut findings)) => {
                 findings.extend(withheld);
                 return Ok((snapshot, findings));

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use crate::audit::ReloadOutcome;
 use crate::config::{self, ServerConfig};
+use crate::contracts;
 use crate::document::{Environment, Unset};
 use crate::error::Diagnostics;
+use crate::govern::breach::Breaches;
 use crate::govern::facts::Facts;
 use crate::govern::snapshot::Snapshot;
 use crate::sources::{SourceTexts, Sources};
@@ -75,12 +77,16 @@ pub async fn build(config: &Path, server: &ServerConfig, store: &Store) -> Resul
         None
     });
     let generation = kept.as_ref().map_or(0, |kept| kept.generation) + 1;
+    let breaches = contracts::kept(store).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "what the checks have found before is lost");
+        Breaches::default()
+    });
     let problems = match candidate::read(config).await {
         Ok((sources, mut warnings)) => {
             let served = kept.as_ref().and_then(|kept| kept.texts.clone().compile(&Environment, Unset::Error).ok());
             let served = served.map(|(served, _)| served);
             let (facts, unasked) = candidate::ask(server, &sources, &known).await;
-            match candidate::build_anew(&sources, &facts, served.as_ref(), generation).await {
+            match candidate::build_anew(&sources, &facts, &breaches, served.as_ref(), generation).await {
                 Ok((snapshot, more)) => {
                     warnings.extend(more);
                     candidate::log_findings(&warnings);
@@ -96,7 +102,7 @@ pub async fn build(config: &Path, server: &ServerConfig, store: &Store) -> Resul
     let Ok(now) = config::read_server(config) else { return Err(problems) };
     // Paths, secrets and warehouses are those of today.
     let texts = SourceTexts { server: now, ..kept.texts };
-    let Some(mut first) = last_good(server, texts, &known, generation).await else { return Err(problems) };
+    let Some(mut first) = last_good(server, texts, &known, &breaches, generation).await else { return Err(problems) };
     candidate::log_findings(&problems);
     tracing::error!(
         saved_at = %kept.saved_at,
@@ -107,10 +113,16 @@ pub async fn build(config: &Path, server: &ServerConfig, store: &Store) -> Resul
     Ok(first)
 }
 
-async fn last_good(server: &ServerConfig, texts: SourceTexts, known: &Facts, generation: u64) -> Option<First> {
+async fn last_good(
+    server: &ServerConfig,
+    texts: SourceTexts,
+    known: &Facts,
+    breaches: &Breaches,
+    generation: u64,
+) -> Option<First> {
     let (sources, _) = texts.compile(&Environment, Unset::Error).ok()?;
     let (asked, unasked) = candidate::ask(server, &sources, known).await;
-    let (snapshot, _) = candidate::build_what_fits(&sources, &asked, generation).await.ok()?;
+    let (snapshot, _) = candidate::build_what_fits(&sources, &asked, breaches, generation).await.ok()?;
     let outcome = ReloadOutcome::LastGood;
     let warnings = Diagnostics::default();
     Some(First { sources, snapshot, facts: asked, outcome, warnings, problems: None, unasked })

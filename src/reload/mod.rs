@@ -164,6 +164,7 @@ impl Reloader {
                 }
                 // At once, but for one who asks again and again.
                 () = shared.doubts.notified() => ask_at = ask_at.min(asked_at + ASK_IN_DOUBT),
+                () = shared.breaches_changed.notified() => self.judge_anew().await,
                 () = tokio::time::sleep_until(ask_at) => {
                     self.ask().await;
                     asked_at = Instant::now();
@@ -207,7 +208,8 @@ impl Reloader {
     async fn try_swap(&mut self, sources: Sources, mut warnings: Diagnostics) {
         let (facts, unasked) = candidate::ask(&sources.server, &sources, &self.facts).await;
         let generation = self.shared.snapshot().generation() + 1;
-        let built = candidate::build_anew(&sources, &facts, Some(&self.sources), generation).await.and_then(
+        let breaches = self.shared.breaches.load_full();
+        let built = candidate::build_anew(&sources, &facts, &breaches, Some(&self.sources), generation).await.and_then(
             |(snapshot, more)| {
                 warnings.extend(more);
                 let former = self.shared.pools.load();
@@ -281,7 +283,7 @@ impl Reloader {
             tracing::warn!("changed in the warehouse: {change}");
         }
         let generation = self.shared.snapshot().generation() + 1;
-        match candidate::build_what_fits(&self.sources, &facts, generation).await {
+        match candidate::build_what_fits(&self.sources, &facts, &self.shared.breaches.load_full(), generation).await {
             Ok((snapshot, findings)) => {
                 candidate::log_findings(&findings);
                 self.shared.snapshot.store(Arc::new(snapshot));
@@ -298,6 +300,21 @@ impl Reloader {
                 tracing::error!(errors, "relations of the warehouse have changed, and no catalog can be made of them");
                 self.misfits = Some(findings);
             }
+        }
+    }
+
+    /// A product has broken its contract, or keeps it again: statements over it are decided anew.
+    async fn judge_anew(&mut self) {
+        let generation = self.shared.snapshot().generation() + 1;
+        let breaches = self.shared.breaches.load_full();
+        match candidate::build_what_fits(&self.sources, &self.facts, &breaches, generation).await {
+            Ok((snapshot, _)) => {
+                self.shared.snapshot.store(Arc::new(snapshot));
+                self.record(ReloadOutcome::ContractsJudged);
+                self.keep().await;
+            }
+            // What was built of the same files and facts before is built again: only a change in between can prevent that.
+            Err(findings) => candidate::log_findings(&findings),
         }
     }
 

@@ -86,6 +86,8 @@ impl Running {
             queues: Queues::default(),
             versions: dashmap::DashMap::default(),
             doubts: tokio::sync::Notify::new(),
+            breaches: ArcSwap::default(),
+            breaches_changed: tokio::sync::Notify::new(),
             max_message: 1 << 20,
             shutdown,
         });

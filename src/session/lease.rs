@@ -192,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     pub(super) fn notices_of(&mut self, permit: &Permit) -> Vec<Notice> {
         let mut notices = Vec::new();
         for (product, notice) in &permit.notices {
-            if self.said.insert(product.clone()) {
+            if self.said.insert((product.clone(), notice.topic)) {
                 notices.push(notice.clone());
             }
         }

@@ -1,49 +1,72 @@
-//! What must survive a restart: the last good catalog and policy, and the warehouse facts. SQLite.
+//! What must survive a restart: the last good catalog and policy, the warehouse facts, the runs of contracts. SQLite for one node,
+//! Postgres for several that share it; what is kept, and in which words, is the same.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+mod backend;
+mod history;
+mod postgres;
+mod sqlite;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
-use crate::config::SecretString;
+use crate::config::{SecretString, StateUrl};
 use crate::govern::facts::{Facts, RelationFacts};
 use crate::names::{RelationName, WarehouseName};
 use crate::sources::SourceTexts;
+
+use backend::{Backend, Cell, Rows, Statement};
+use postgres::Postgres;
+use sqlite::Sqlite;
+
+pub use history::KeptRun;
 
 /// Why the state store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The database refused.
-    #[error("state store {path} cannot be {action}: {source}", path = .path.display())]
+    #[error("state store {place} cannot be {action}: {reason}")]
     Database {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the server.
+        place: String,
         /// opened, read, written
         action: &'static str,
-        /// Its words.
-        source: rusqlite::Error,
+        /// Why, without a value of a row.
+        reason: String,
     },
     /// A newer pgveil has written it.
-    #[error("state store {path} was written by a newer pgveil (its version is {found}, this one knows {known}); start that one, or give this one its own [state] url", path = .path.display())]
+    #[error(
+        "state store {place} was written by a newer pgveil (its version is {found}, this one knows {known}); start that one, or give this one its own [state] url"
+    )]
     TooNew {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the server.
+        place: String,
         /// What is there.
         found: i64,
         /// What is known.
         known: i64,
     },
     /// What is there is not what was written.
-    #[error("state store {path} holds {what} that cannot be read: {reason}", path = .path.display())]
+    #[error("state store {place} holds {what} that cannot be read: {reason}")]
     Content {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the server.
+        place: String,
         /// Which part.
         what: &'static str,
         /// Why.
         reason: String,
     },
+}
+
+impl StateError {
+    fn database(place: String, action: &'static str, reason: &dyn Display) -> Self {
+        Self::Database { place, action, reason: reason.to_string() }
+    }
 }
 
 /// What served last, as it was kept.
@@ -57,107 +80,80 @@ pub struct LastGood {
     pub texts: SourceTexts,
 }
 
-/// The store. Clones are the same store; every call runs on a thread that may block.
+/// The store. Clones are the same store.
 #[derive(Clone)]
 pub struct Store {
-    shared: Arc<Shared>,
+    place: Arc<str>,
+    backend: Arc<dyn Backend>,
 }
-
-struct Shared {
-    path: PathBuf,
-    connection: Mutex<Connection>,
-}
-
-/// One statement a version; `user_version` says how many have run.
-const MIGRATIONS: &[&str] = &["
-    CREATE TABLE last_good (
-        id INTEGER PRIMARY KEY CHECK (id = 1),
-        saved_at TEXT NOT NULL,
-        generation INTEGER NOT NULL,
-        digest TEXT NOT NULL,
-        sources TEXT NOT NULL
-    ) STRICT;
-    CREATE TABLE facts (
-        warehouse TEXT NOT NULL PRIMARY KEY,
-        saved_at TEXT NOT NULL,
-        relations TEXT NOT NULL
-    ) STRICT;
-    CREATE TABLE secrets (
-        name TEXT NOT NULL PRIMARY KEY,
-        value TEXT NOT NULL
-    ) STRICT;
-"];
 
 impl Store {
-    /// Opens or creates the database file.
-    pub fn open(path: &Path) -> Result<Self, StateError> {
-        let fail = |source| StateError::Database { path: path.to_owned(), action: "opened", source };
-        private(path).map_err(|e| fail(rusqlite::Error::ToSqlConversionFailure(Box::new(e))))?;
-        let mut connection = Connection::open(path).map_err(fail)?;
-        connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fail)?;
-        connection.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
-        connection.pragma_update(None, "synchronous", "NORMAL").map_err(fail)?;
-        migrate(&mut connection, path)?;
-        Ok(Self { shared: Arc::new(Shared { path: path.to_owned(), connection: Mutex::new(connection) }) })
+    /// Opens or creates what `[state] url` names.
+    pub async fn open_url(url: &StateUrl) -> Result<Self, StateError> {
+        match url {
+            StateUrl::Sqlite(path) => Self::open(path),
+            StateUrl::Postgres(url) => Ok(Self::shared(Postgres::open(url).await?)),
+        }
     }
 
-    /// Opens a store only to read it: nothing is created, migrated or held against the pgveil that uses it. `None`: there is
-    /// no store, or nothing in it yet.
+    /// Opens what `[state] url` names only to read it: nothing is created, migrated or held against the pgveil that uses it.
+    /// `None`: there is no store, or nothing in it yet.
+    pub async fn peek_url(url: &StateUrl) -> Result<Option<Self>, StateError> {
+        match url {
+            StateUrl::Sqlite(path) => Self::peek(path),
+            StateUrl::Postgres(url) => Ok(Postgres::peek(url).await?.map(Self::shared)),
+        }
+    }
+
+    /// Opens or creates the database file.
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        Ok(Self::over(path.display().to_string(), Sqlite::open(path)?))
+    }
+
+    /// [`Self::peek_url`] of a file.
     pub fn peek(path: &Path) -> Result<Option<Self>, StateError> {
-        let fail = |source| StateError::Database { path: path.to_owned(), action: "opened", source };
-        if !path.exists() {
-            return Ok(None);
-        }
-        // With a write-ahead log beside it somebody writes, or crashed: then SQLite's own rules for readers hold. Without
-        // one, reading it as a file that nobody changes spares the side files that SQLite would make.
-        let mode = if side_file(path, "-wal").exists() { "mode=ro" } else { "immutable=1" };
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(format!("{}?{mode}", file_uri(path)), flags).map_err(fail)?;
-        connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fail)?;
-        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
-        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-        match found {
-            0 => Ok(None),
-            _ if found > known => Err(StateError::TooNew { path: path.to_owned(), found, known }),
-            _ => Ok(Some(Self {
-                shared: Arc::new(Shared { path: path.to_owned(), connection: Mutex::new(connection) }),
-            })),
-        }
+        Ok(Sqlite::peek(path)?.map(|sqlite| Self::over(path.display().to_string(), sqlite)))
+    }
+
+    fn shared(postgres: Postgres) -> Self {
+        Self::over(postgres.place().to_owned(), postgres)
+    }
+
+    fn over(place: String, backend: impl Backend + 'static) -> Self {
+        Self { place: place.into(), backend: Arc::new(backend) }
+    }
+
+    /// Whether this node does what one node alone does, such as running the checks. It may be lost and won again.
+    pub async fn leads(&self) -> Result<bool, StateError> {
+        self.backend.leads().await.map_err(|reason| StateError::database(self.place.to_string(), "read", &reason))
     }
 
     /// Keeps the files of a snapshot that serves.
     pub async fn save_last_good(&self, generation: u64, texts: SourceTexts) -> Result<(), StateError> {
         let text = serde_json::to_string(&texts).map_err(|e| self.content("the last good catalog", &e))?;
         let generation = i64::try_from(generation).unwrap_or(i64::MAX);
-        self.run("written", move |connection| {
-            connection.execute(
-                "INSERT INTO last_good (id, saved_at, generation, digest, sources) VALUES (1, ?1, ?2, ?3, ?4)
-                 ON CONFLICT (id) DO UPDATE SET saved_at = excluded.saved_at, generation = excluded.generation,
-                 digest = excluded.digest, sources = excluded.sources",
-                (jiff::Timestamp::now().to_string(), generation, digest(&text), text),
-            )
-        })
-        .await
-        .map(drop)
+        let sql = "INSERT INTO last_good (id, saved_at, generation, digest, sources) VALUES (1, ?1, ?2, ?3, ?4) \
+                   ON CONFLICT (id) DO UPDATE SET saved_at = excluded.saved_at, generation = excluded.generation, \
+                   digest = excluded.digest, sources = excluded.sources";
+        let cells = vec![now(), generation.into(), digest(&text).into(), text.into()];
+        self.execute("written", vec![(sql, cells)]).await
     }
 
     /// What was kept; `None`: there never was anything.
     pub async fn last_good(&self) -> Result<Option<LastGood>, StateError> {
         let what = "the last good catalog";
-        let row: Option<(String, i64, String, String)> = self
-            .run("read", |connection| {
-                let sql = "SELECT saved_at, generation, digest, sources FROM last_good";
-                let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-                connection.query_row(sql, [], row).optional()
-            })
-            .await?;
-        let Some((saved_at, generation, kept, text)) = row else { return Ok(None) };
-        if digest(&text) != kept {
+        let sql = "SELECT saved_at, generation, digest, sources FROM last_good";
+        let Some(row) = self.query("read", (sql, Vec::new())).await?.pop() else { return Ok(None) };
+        let mut cells = row.into_iter();
+        let mut next = || cells.next().unwrap_or(Cell::Null);
+        let (saved_at, generation, kept, text) = (next().text(), next().whole(), next().text(), next().text());
+        let text = text.unwrap_or_default();
+        if kept.as_deref() != Some(digest(&text).as_str()) {
             return Err(self.content(what, &"its digest does not match"));
         }
         Ok(Some(LastGood {
-            saved_at: saved_at.parse().map_err(|e| self.content(what, &e))?,
-            generation: u64::try_from(generation).unwrap_or(0),
+            saved_at: saved_at.unwrap_or_default().parse().map_err(|e| self.content(what, &e))?,
+            generation: generation.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
             texts: serde_json::from_str(&text).map_err(|e| self.content(what, &e))?,
         }))
     }
@@ -165,239 +161,58 @@ impl Store {
     /// A random text that is the same after a restart. Made when it is first asked for.
     pub async fn secret(&self, name: &'static str) -> Result<SecretString, StateError> {
         let fresh = crate::hex::text(rand::random::<[u8; 32]>());
-        self.run("read", move |connection| {
-            connection.execute("INSERT INTO secrets VALUES (?1, ?2) ON CONFLICT DO NOTHING", (name, fresh))?;
-            connection.query_row("SELECT value FROM secrets WHERE name = ?1", [name], |row| row.get(0))
-        })
-        .await
-        .map(|secret: String| SecretString::new(secret))
+        let make = "INSERT INTO secrets (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        self.execute("written", vec![(make, vec![name.into(), fresh.into()])]).await?;
+        let rows = self.query("read", ("SELECT value FROM secrets WHERE name = ?1", vec![name.into()])).await?;
+        let secret = rows.into_iter().flatten().next().and_then(Cell::text);
+        secret.map(SecretString::new).ok_or_else(|| self.content("a secret", &"it is not there"))
     }
 
     /// Keeps the facts of every warehouse that they tell of.
     pub async fn save_facts(&self, facts: &Facts) -> Result<(), StateError> {
-        let mut rows = Vec::new();
+        let sql = "INSERT INTO facts (warehouse, saved_at, relations) VALUES (?1, ?2, ?3) \
+                   ON CONFLICT (warehouse) DO UPDATE SET saved_at = excluded.saved_at, relations = excluded.relations";
+        let mut statements = Vec::new();
         for (warehouse, relations) in &facts.relations {
             let text = serde_json::to_string(relations).map_err(|e| self.content("warehouse facts", &e))?;
-            rows.push((warehouse.to_string(), jiff::Timestamp::now().to_string(), text));
+            statements.push((sql, vec![warehouse.as_str().into(), now(), text.into()]));
         }
-        self.run("written", move |connection| {
-            let transaction = connection.transaction()?;
-            for row in rows {
-                transaction.execute(
-                    "INSERT INTO facts (warehouse, saved_at, relations) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (warehouse) DO UPDATE SET saved_at = excluded.saved_at, relations = excluded.relations",
-                    row,
-                )?;
-            }
-            transaction.commit()
-        })
-        .await
+        self.execute("written", statements).await
     }
 
     /// The facts that were kept.
     pub async fn facts(&self) -> Result<Facts, StateError> {
-        let rows: Vec<(String, String)> = self
-            .run("read", |connection| {
-                let mut query = connection.prepare("SELECT warehouse, relations FROM facts")?;
-                query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-            })
-            .await?;
+        let what = "warehouse facts";
         let mut facts = Facts::default();
-        for (warehouse, text) in rows {
+        for row in self.query("read", ("SELECT warehouse, relations FROM facts", Vec::new())).await? {
+            let mut texts = row.into_iter().map(|cell| cell.text().unwrap_or_default());
+            let (warehouse, text) = (texts.next().unwrap_or_default(), texts.next().unwrap_or_default());
             let relations: Vec<(RelationName, RelationFacts)> =
-                serde_json::from_str(&text).map_err(|e| self.content("warehouse facts", &e))?;
+                serde_json::from_str(&text).map_err(|e| self.content(what, &e))?;
             facts.relations.insert(WarehouseName::new(warehouse), relations);
         }
         Ok(facts)
     }
 
-    async fn run<T: Send + 'static>(
-        &self,
-        action: &'static str,
-        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StateError> {
-        let shared = Arc::clone(&self.shared);
-        let result = tokio::task::spawn_blocking(move || {
-            work(&mut shared.connection.lock().unwrap_or_else(PoisonError::into_inner))
-        })
-        .await;
-        let path = self.shared.path.clone();
-        match result {
-            Ok(result) => result.map_err(|source| StateError::Database { path, action, source }),
-            Err(e) => Err(self.content("an unfinished operation", &e)),
-        }
+    async fn execute(&self, action: &'static str, statements: Vec<Statement>) -> Result<(), StateError> {
+        let done = self.backend.execute(statements).await;
+        done.map_err(|reason| StateError::database(self.place.to_string(), action, &reason))
     }
 
-    fn content(&self, what: &'static str, reason: &impl std::fmt::Display) -> StateError {
-        StateError::Content { path: self.shared.path.clone(), what, reason: reason.to_string() }
+    async fn query(&self, action: &'static str, statement: Statement) -> Result<Rows, StateError> {
+        let rows = self.backend.query(statement).await;
+        rows.map_err(|reason| StateError::database(self.place.to_string(), action, &reason))
+    }
+
+    fn content(&self, what: &'static str, reason: &dyn Display) -> StateError {
+        StateError::Content { place: self.place.to_string(), what, reason: reason.to_string() }
     }
 }
 
-/// Creates the file, so that nobody else can read it: policies hold verifiers. SQLite gives its side files the same mode.
-fn private(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
-        std::fs::create_dir_all(directory)?;
-    }
-    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
-}
-
-/// The files that SQLite keeps beside the database.
-fn side_file(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// The path as SQLite reads it in a URI.
-fn file_uri(path: &Path) -> String {
-    use std::os::unix::ffi::OsStrExt;
-    let mut uri = "file:".to_owned();
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    uri
+fn now() -> Cell {
+    jiff::Timestamp::now().to_string().into()
 }
 
 fn digest(text: &str) -> String {
     crate::hex::text(Sha256::digest(text))
-}
-
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StateError> {
-    let fail = |source| StateError::Database { path: path.to_owned(), action: "opened", source };
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(fail)?;
-    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
-    if found > known {
-        return Err(StateError::TooNew { path: path.to_owned(), found, known });
-    }
-    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
-        transaction.execute_batch(migration).map_err(fail)?;
-    }
-    transaction.pragma_update(None, "user_version", known).map_err(fail)?;
-    transaction.commit().map_err(fail)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::document::SourceFile;
-    use crate::govern::facts::RelationKind;
-
-    fn texts(policy: &str) -> SourceTexts {
-        SourceTexts {
-            server: SourceFile::new("/etc/pgveil/pgveil.toml", ""),
-            policy: vec![SourceFile::new("/etc/pgveil/policy.toml", policy)],
-            catalog: Vec::new(),
-        }
-    }
-
-    #[tokio::test]
-    async fn the_last_good_files_survive_a_restart() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.db");
-        let store = Store::open(&path).unwrap();
-        assert!(store.last_good().await.unwrap().is_none());
-        store.save_last_good(1, texts("a")).await.unwrap();
-        store.save_last_good(7, texts("b")).await.unwrap();
-        drop(store);
-        let kept = Store::open(&path).unwrap().last_good().await.unwrap().unwrap();
-        assert_eq!((kept.generation, kept.texts), (7, texts("b")));
-    }
-
-    #[tokio::test]
-    async fn a_secret_stays_the_same_and_is_not_readable_by_others() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.db");
-        let secret = Store::open(&path).unwrap().secret("unknown users").await.unwrap();
-        let store = Store::open(&path).unwrap();
-        assert!(store.secret("unknown users").await.unwrap() == secret);
-        assert!(store.secret("another").await.unwrap() != secret);
-        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
-        assert_eq!(mode & 0o077, 0);
-    }
-
-    #[tokio::test]
-    async fn facts_are_kept_by_warehouse() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(&directory.path().join("state.db")).unwrap();
-        let relation = |oid| RelationFacts {
-            oid,
-            kind: RelationKind::Table,
-            columns: Vec::new(),
-            primary_key: vec!["id".to_owned()],
-            unique_keys: Vec::new(),
-            barrier: true,
-            parents: Vec::new(),
-            has_children: false,
-            tableoid: false,
-        };
-        let name = RelationName { schema: "public".to_owned(), name: "orders".to_owned() };
-        let of = |warehouse: &str, oid| Facts {
-            relations: [(WarehouseName::new(warehouse), vec![(name.clone(), relation(oid))])].into(),
-        };
-        store.save_facts(&of("a", 1)).await.unwrap();
-        store.save_facts(&of("b", 2)).await.unwrap();
-        store.save_facts(&of("a", 3)).await.unwrap();
-        let facts = store.facts().await.unwrap();
-        assert_eq!(facts.get(&WarehouseName::new("a"), &name).unwrap().oid, 3);
-        assert_eq!(facts.get(&WarehouseName::new("b"), &name).unwrap().oid, 2);
-    }
-
-    #[tokio::test]
-    async fn altered_files_are_not_served() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.db");
-        let store = Store::open(&path).unwrap();
-        store.save_last_good(1, texts("a")).await.unwrap();
-        let other = Connection::open(&path).unwrap();
-        other.execute("UPDATE last_good SET sources = replace(sources, 'policy', 'polity')", []).unwrap();
-        let error = store.last_good().await.unwrap_err().to_string();
-        assert!(error.contains("its digest does not match"), "{error}");
-    }
-
-    #[test]
-    fn a_newer_store_is_left_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state.db");
-        drop(Store::open(&path).unwrap());
-        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-        let error = Store::open(&path).err().unwrap().to_string();
-        assert!(error.contains("was written by a newer pgveil"), "{error}");
-    }
-
-    /// Names of what lies in a directory.
-    fn listing(directory: &Path) -> Vec<std::ffi::OsString> {
-        let mut names: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        names
-    }
-
-    #[tokio::test]
-    async fn a_look_leaves_nothing_behind_and_sees_what_a_running_pgveil_wrote() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("state of 100% ?#.db");
-        assert!(Store::peek(&path).unwrap().is_none());
-        assert!(listing(directory.path()).is_empty());
-
-        let facts = Facts { relations: [(WarehouseName::new("w"), Vec::new())].into() };
-        let running = Store::open(&path).unwrap();
-        running.save_facts(&facts).await.unwrap();
-        let before = listing(directory.path());
-        assert_eq!(Store::peek(&path).unwrap().unwrap().facts().await.unwrap(), facts);
-        assert_eq!(listing(directory.path()), before);
-        // The other one may still write, and reading it needs no right to.
-        running.save_last_good(1, texts("a")).await.unwrap();
-        assert!(Store::peek(&path).unwrap().unwrap().save_facts(&facts).await.is_err());
-
-        drop(running);
-        let before = listing(directory.path());
-        assert_eq!(before.len(), 1, "{before:?}");
-        let looking = Store::peek(&path).unwrap().unwrap();
-        assert_eq!(looking.facts().await.unwrap(), facts);
-        assert_eq!(listing(directory.path()), before);
-    }
 }

@@ -10,6 +10,7 @@ use dashmap::DashMap;
 use tokio::sync::watch;
 
 use crate::audit::Audit;
+use crate::govern::breach::Breaches;
 use crate::govern::snapshot::Snapshot;
 use crate::names::WarehouseName;
 use crate::upstream::Pool;
@@ -35,6 +36,10 @@ pub struct Shared {
     pub versions: DashMap<WarehouseName, Arc<str>>,
     /// A warehouse said something that looks like a relation which has changed: the facts are to be read again.
     pub doubts: tokio::sync::Notify,
+    /// Products that do not keep their contracts, for the next snapshot …
+    pub breaches: ArcSwap<Breaches>,
+    /// … which is to be made when they change.
+    pub breaches_changed: tokio::sync::Notify,
     /// Bytes of one frontend message.
     pub max_message: usize,
     /// How far a shutdown has come.

@@ -154,6 +154,11 @@ impl Target {
         Ok(Self { dsn, tls, search_path, options })
     }
 
+    /// Where it leads, without the account's password.
+    pub fn label(&self) -> String {
+        self.dsn.label()
+    }
+
     /// Opens a connection within `connect_timeout`.
     pub async fn connect(&self) -> Result<Connection, ConnectError> {
         let limit = self.dsn.connect_timeout;

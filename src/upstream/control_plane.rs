@@ -18,20 +18,47 @@ use super::connect::{ConnectError, Problem, Target};
 use super::stream::Stream;
 use super::tls::end_point_hash;
 
-/// A connection for facts and checks: READ ONLY, `search_path = pg_catalog`, with a statement timeout. It closes when the
-/// client is dropped.
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Facts and checks of a warehouse: READ ONLY, with `pg_catalog` on the path alone.
+    Checks,
+    /// pgveil's own state, in the schema `pgveil` …
+    State,
+    /// … or a look at it.
+    StateToRead,
+}
+
+impl Purpose {
+    fn options(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Checks => ("pgveil control plane", "-c search_path=pg_catalog -c default_transaction_read_only=on"),
+            Self::State => ("pgveil state", "-c search_path=pgveil -c default_transaction_read_only=off"),
+            Self::StateToRead => ("pgveil state", "-c search_path=pgveil -c default_transaction_read_only=on"),
+        }
+    }
+}
+
+/// A connection for facts and checks. It closes when the client is dropped.
 pub async fn connect(target: &Target, statement_timeout: Duration) -> Result<Client, ConnectError> {
+    connect_for(Purpose::Checks, target, statement_timeout).await
+}
+
+/// A connection for this purpose, with a statement timeout. It closes when the client is dropped.
+pub async fn connect_for(
+    purpose: Purpose,
+    target: &Target,
+    statement_timeout: Duration,
+) -> Result<Client, ConnectError> {
+    let (name, options) = purpose.options();
     let attempt = async {
         let (stream, _, _) = target.open().await?;
         let mut config = Config::new();
         config
             .user(&target.dsn.user)
             .dbname(&target.dsn.database)
-            .application_name("pgveil control plane")
-            .options(format!(
-                "-c search_path=pg_catalog -c default_transaction_read_only=on -c statement_timeout={}",
-                statement_timeout.as_millis()
-            ))
+            .application_name(name)
+            .options(format!("{options} -c statement_timeout={}", statement_timeout.as_millis()))
             // The stream is encrypted already, or shall not be.
             .ssl_mode(SslMode::Require)
             .ssl_negotiation(SslNegotiation::Direct);

@@ -50,6 +50,7 @@ impl Engine {
                 warehouses: [(warehouse(), WarehouseRules::default())].into(),
                 has_hash_key: true,
                 quarantine: false,
+                breaches: Default::default(),
             };
             Snapshot::build(parts).unwrap_or_else(|e| panic!("{e}")).0
         };

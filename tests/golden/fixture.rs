@@ -55,6 +55,7 @@ pub fn parts() -> SnapshotParts {
         warehouses: BTreeMap::from([(warehouse(), WarehouseRules::default())]),
         has_hash_key: true,
         quarantine: false,
+        breaches: Default::default(),
     }
 }
 

@@ -14,6 +14,7 @@ mod alike;
 mod audit;
 mod carets;
 mod clients;
+mod contracts;
 mod equality;
 mod faults;
 mod limits;
@@ -51,6 +52,7 @@ fn main() {
         audit::CASES,
         carets::CASES,
         clients::CASES,
+        contracts::CASES,
         equality::CASES,
         relations::CASES,
         reload::CASES,

@@ -4,10 +4,10 @@ use super::*;
 
 #[test]
 fn keys_of_later_issues_are_counted_over_all_files() {
-    let text = format!("{PRODUCT}[sla]\nfreshness = \"1h\"\n[[sources]]\nx = 1\n[[caveats]]\n[[changelog]]\n");
+    let text = format!("{PRODUCT}[sla]\navailability = 99.5\n[[sources]]\nx = 1\n[[caveats]]\n[[changelog]]\n");
     let other = text.replace("marketing.orders", "marketing.others");
     let (_, warnings) = compile_all(&[&text, &other], &rules()).unwrap();
-    let expected = ["[[caveats]]", "[[changelog]]", "[[sources]]", "[sla]"];
+    let expected = ["[[caveats]]", "[[changelog]]", "[[sources]]", "[sla] availability"];
     let told = told(&warnings);
     assert_eq!(told.len(), expected.len(), "{told:#?}");
     for name in expected {

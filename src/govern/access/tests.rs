@@ -95,3 +95,35 @@ fn rights_are_united_over_roles() {
     assert_eq!(snapshot.visible_domains(&two, &warehouse(), TODAY), ["crm", "ops"]);
     assert_eq!(snapshot.discoverable_products(&one, &warehouse(), TODAY).count(), 2);
 }
+
+#[test]
+fn a_breach_is_told_or_denied_as_the_product_says() {
+    use super::super::breach::Staleness;
+    use crate::catalog::OnBreach;
+    let breach = Breach {
+        stale: Some(Staleness::new(std::time::Duration::from_secs(11_520), std::time::Duration::from_secs(3_600))),
+        failed: vec!["a".to_owned(), "b".to_owned()],
+    };
+    let said = "data product crm.people is more than 3 hours stale (at most 1 hour is promised) and breaks its contract \
+                (failed checks: a, b)";
+    let access = |on_breach, breached: &str| {
+        let product = Product { on_breach, ..product("crm.people") };
+        let mut parts = parts(vec![product.clone()], vec![("ana", user(&["a"], &[]))]);
+        parts.policy.roles.insert(RoleName::new("a"), role(&["crm.*"], &[]));
+        parts.breaches.insert(ProductId::parse(breached).unwrap(), breach.clone());
+        let snapshot = build(parts).unwrap();
+        snapshot.access(&snapshot.subject("ana", None).unwrap(), &product, TODAY)
+    };
+    let notices = |access| match access {
+        Access::Granted(granted) => granted.notices,
+        other => panic!("{other:?}"),
+    };
+    let told = notices(access(OnBreach::Notice, "crm.people"));
+    assert_eq!((told.len(), told[0].message.as_str()), (1, said));
+    assert_eq!(told[0].hint.as_deref(), Some("Its owner is CRM (crm@example.com, #crm)."));
+    let (message, hint) = denied(access(OnBreach::Deny, "crm.people"));
+    assert_eq!((message.as_str(), hint.as_str()), (said, "Its owner is CRM (crm@example.com, #crm)."));
+    assert!(notices(access(OnBreach::Ignore, "crm.people")).is_empty());
+    // Another product's breach concerns nobody here.
+    assert!(notices(access(OnBreach::Deny, "crm.others")).is_empty());
+}
