@@ -187,7 +187,9 @@ pub async fn run(args: &CheckArgs) -> ExitCode {
             Ok((_, findings)) | Err(findings) => report.add(findings),
         }
         if args.warehouse {
-            report.warehouse = Some(check_warehouse::check(&sources.server.warehouses, &sources.catalog).await);
+            report.warehouse = Some(
+                check_warehouse::check(&sources.server.warehouses, &sources.catalog, &sources.policy.functions).await,
+            );
         }
     }
     let out = &mut io::stdout().lock();

@@ -2,6 +2,7 @@
 //! needs. Everything is a [`Finding`]; [`print()`] shows them.
 
 mod account;
+mod functions;
 mod leak_proof;
 
 use std::collections::BTreeMap;
@@ -126,10 +127,14 @@ const UNREACHABLE: &str = "unreachable";
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Looks at every warehouse.
-pub async fn check(warehouses: &BTreeMap<WarehouseName, WarehouseConfig>, catalog: &Catalog) -> WarehouseCheck {
+pub async fn check(
+    warehouses: &BTreeMap<WarehouseName, WarehouseConfig>,
+    catalog: &Catalog,
+    functions: &[String],
+) -> WarehouseCheck {
     let mut check = WarehouseCheck::default();
     for (warehouse, config) in warehouses {
-        if let Err(unreachable) = check_one(warehouse, config, catalog, &mut check).await {
+        if let Err(unreachable) = check_one(warehouse, config, catalog, functions, &mut check).await {
             let finding = Finding::new(Gravity::Error, warehouse, UNREACHABLE, unreachable);
             check.findings.push(finding.hint("nothing of this warehouse was checked; mend the DSN or the warehouse"));
         }
@@ -141,6 +146,7 @@ async fn check_one(
     warehouse: &WarehouseName,
     config: &WarehouseConfig,
     catalog: &Catalog,
+    functions: &[String],
     check: &mut WarehouseCheck,
 ) -> Result<(), String> {
     let target = Target::new(config, Vec::new())?;
@@ -153,6 +159,8 @@ async fn check_one(
     check.findings.extend(findings);
     let leaky = leak_proof::check(warehouse, &client).await;
     check.findings.extend(leaky.map_err(|error| facts::FactsError::from(error).to_string())?);
+    let allowed = functions::check(warehouse, &client, functions).await;
+    check.findings.extend(allowed.map_err(|error| facts::FactsError::from(error).to_string())?);
     if !grants.is_empty() {
         check.grants.insert(warehouse.clone(), grants);
     }

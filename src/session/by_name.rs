@@ -31,9 +31,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         permit: &Arc<Permit>,
     ) -> Result<(), Trouble> {
         self.check_not_failed(text).await?;
-        if self.statements.contains_key(name) {
+        if self.statements.contains(name) {
             return Err(statement_exists(name).into());
         }
+        self.statements.make_sure_of_room(name)?;
         let ticket = self.record_permit(text, decided, Some(permit)).await?;
         if let Err(trouble) = self.prepare_upstream(decided, types, permit).await {
             return Err(fail_ticket(ticket, trouble));
@@ -48,7 +49,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             read_under: OnceLock::new(),
         };
         self.read_under(&prepared);
-        self.statements.insert(name.to_owned(), Arc::new(prepared));
+        self.statements.insert(name, Arc::new(prepared));
         backend::command_complete(&mut self.outbox, "PREPARE");
         Ok(())
     }

@@ -83,7 +83,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         for made in unmade {
             match made {
                 Made::Nothing => {}
-                Made::Statement(name) => drop(self.statements.remove(&name)),
+                Made::Statement(name) => {
+                    self.statements.remove(&name);
+                }
                 Made::Portal(name) => drop(self.portals.remove(&name)),
             }
         }

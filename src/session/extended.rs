@@ -22,6 +22,7 @@ use super::local::{no_statement, statement_exists};
 use super::portals::{Portal, Prepared};
 use super::records::Pending;
 use super::run::is_guarded;
+use super::statements;
 use super::transaction::aborted;
 use super::{End, Session};
 
@@ -74,13 +75,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     async fn try_parse(&mut self, parse: &Parse<'_>) -> Result<(), Trouble> {
         let name = parse.statement;
-        if !name.is_empty() && self.statements.contains_key(name) {
+        if !name.is_empty() && self.statements.contains(name) {
             return Err(statement_exists(name).into());
         }
         if name.is_empty() {
             // As in Postgres, also when what takes its place turns out to be wrong.
             self.statements.remove("");
         }
+        self.statements.make_sure_of_room(name)?;
         let types = parse.types.to_vec();
         let decided = match self.decide(parse.sql, &types) {
             Ok(decided) => decided,
@@ -111,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.answer_in_order(Bytes::from_static(PARSE_COMPLETE), Made::Statement(name.to_owned()));
             }
         }
-        self.statements.insert(name.to_owned(), prepared);
+        self.statements.insert(name, prepared);
         Ok(())
     }
 
@@ -175,7 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             read_under: prepared.read_under.clone(),
         });
         self.check_same_shape(&prepared, &now).await?;
-        self.statements.insert(name.to_owned(), Arc::clone(&now));
+        self.statements.insert(name, Arc::clone(&now));
         Ok(now)
     }
 
@@ -269,6 +271,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         if !name.is_empty() && self.portals.contains_key(name) {
             return Err(portal_exists(name).into());
         }
+        statements::make_sure_of_room_for_portals(self.portals.len())?;
         let binary = bind.rest.result_format_count() > 0 && bind.rest.result_is_binary(0);
         let made = Made::Portal(name.to_owned());
         let on_lease = prepared.permit().is_some();

@@ -218,7 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 Ok(Answer::tag("DEALLOCATE ALL"))
             }
             SessionStatement::Deallocate(Some(name)) => {
-                if self.statements.remove(name).is_none() {
+                if !self.statements.remove(name) {
                     return Err(no_statement(name).into());
                 }
                 Ok(Answer::tag("DEALLOCATE"))

@@ -26,6 +26,7 @@ mod run;
 mod settings;
 mod simple;
 pub mod startup;
+mod statements;
 pub mod tls;
 mod transaction;
 
@@ -56,6 +57,7 @@ use portals::{Cursor, Portal, Prepared};
 use records::Pending;
 use settings::Settings;
 use startup::Client;
+use statements::Statements;
 use tls::ClientStream;
 use transaction::Transaction;
 
@@ -115,7 +117,7 @@ pub(in crate::session) struct Session<S = TcpStream> {
 
     settings: Settings,
     transaction: Transaction,
-    statements: HashMap<String, Arc<Prepared>>,
+    statements: Statements,
     portals: HashMap<String, Portal>,
     cursors: HashMap<String, Cursor>,
     /// Products about which the client was told what there is to know.

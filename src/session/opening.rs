@@ -22,6 +22,7 @@ use super::clock::Clock;
 use super::exchange::Exchange;
 use super::settings::Settings;
 use super::startup::Client;
+use super::statements::Statements;
 use super::tls::ClientStream;
 use super::transaction::Transaction;
 use super::{Session, drive};
@@ -83,7 +84,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             queue,
             settings,
             transaction: Transaction::default(),
-            statements: HashMap::new(),
+            statements: Statements::default(),
             portals: HashMap::new(),
             cursors: HashMap::new(),
             said: HashSet::new(),

@@ -13,7 +13,10 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 use super::forms;
 use super::keywords::{Reserved, known};
 use super::nested_query::NestedQueries;
+use super::xml;
 
+/// What binds loosest: the name of an argument of XML.
+const LABEL: u8 = 1;
 /// What binds looser than a cast or a subscript and tighter than everything else.
 const UNARY_SIGN: u8 = 125;
 const COLLATE: u8 = 120;
@@ -134,6 +137,9 @@ impl Dialect for Postgres {
             // The one error that no speculation swallows.
             return Some(Err(ParserError::RecursionLimitExceeded));
         }
+        if let Some(form) = xml::prefix(parser) {
+            return Some(form);
+        }
         if let Some(form) = forms::prefix(parser, self.prec_value(Precedence::Between)) {
             return Some(form);
         }
@@ -159,9 +165,15 @@ impl Dialect for Postgres {
         self.unary(parser)
     }
 
-    fn parse_infix(&self, parser: &mut Parser<'_>, left: &Expr, _precedence: u8) -> Option<Result<Expr, ParserError>> {
+    fn parse_infix(&self, parser: &mut Parser<'_>, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
         if let Some(list) = forms::in_list(parser, left) {
             return Some(list);
+        }
+        if let Some(any) = forms::qualified_any(parser, left, precedence) {
+            return Some(any);
+        }
+        if let Some(suffixed) = xml::infix(parser, left) {
+            return Some(suffixed);
         }
         // A collation of a collation means nothing, and a chain of them would be copied at each link.
         if matches!(left, Expr::Collate { .. }) || !parser.parse_keyword(Keyword::COLLATE) {
@@ -172,6 +184,12 @@ impl Dialect for Postgres {
     }
 
     fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
+        if let Some(kind) = xml::suffix(parser.peek_token_ref()) {
+            return Some(Ok(match kind {
+                xml::Suffix::Label(_) => LABEL,
+                xml::Suffix::Document(_) => self.prec_value(Precedence::Is),
+            }));
+        }
         match &parser.peek_token_ref().token {
             Token::Word(word) if word.keyword == Keyword::COLLATE => Some(Ok(COLLATE)),
             // These are no infix operators: `:=` names an argument, postfix `!` is gone since 14.

@@ -11,8 +11,11 @@
 //! | `ROWS FROM (f(a), g(b))` | a call of [`ROWS_FROM`] in FROM |
 //! | `f() AS (a int)` | an alias with an empty name |
 //! | `(x).*` | a field access whose last field is [`STAR`] |
+//! | `COLLATION FOR (x)` | a call of [`COLLATION_FOR`] |
+//! | `xmlelement(NAME a, …)`, `xmlforest(x AS a)`, `xmlparse(CONTENT x)`, … | calls, see [`super::xml`] |
+//! | `x OPERATOR(s.=) ANY (…)` | `AnyOp` or `AllOp` with that operator |
 
-use sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, Query};
+use sqlparser::ast::{BinaryOperator, Expr, Ident, ObjectName, ObjectNamePart, Query};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -28,6 +31,8 @@ pub const ONLY: &str = "ONLY";
 pub const ROWS_FROM: &str = "ROWS FROM";
 /// `GROUPING SETS (…)`.
 pub const GROUPING_SETS: &str = "GROUPING SETS";
+/// `COLLATION FOR (x)`.
+pub const COLLATION_FOR: &str = "COLLATION FOR";
 /// `(x).*`.
 pub const STAR: &str = "*";
 
@@ -116,4 +121,54 @@ fn in_parentheses(parser: &mut Parser<'_>, left: &Expr, negated: bool) -> Result
     let list = parser.parse_comma_separated(Parser::parse_expr)?;
     parser.expect_token(&Token::RParen)?;
     Ok(Expr::InList { expr, list, negated })
+}
+
+/// `x OPERATOR(schema.=) ANY (…)`, which sqlparser reads without a schema alone. `None`: it is something else.
+pub(super) fn qualified_any(parser: &mut Parser<'_>, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
+    // What is longer would be copied at each link of a chain.
+    let short = match left {
+        Expr::Cast { expr, .. } => matches!(**expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_)),
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_) | Expr::Function(_) | Expr::Nested(_) => {
+            true
+        }
+        _ => false,
+    };
+    if !short || !is_word(parser.peek_token_ref(), "operator") || parser.peek_nth_token_ref(1).token != Token::LParen {
+        return None;
+    }
+    let mut parts = vec![String::new()];
+    let mut at = 2;
+    loop {
+        match &parser.peek_nth_token_ref(at).token {
+            Token::RParen => break,
+            Token::EOF => return None,
+            Token::Period => parts.push(String::new()),
+            part => parts.last_mut()?.push_str(&part.to_string()),
+        }
+        at += 1;
+    }
+    let quantifier = parser.peek_nth_token_ref(at + 1);
+    let all = is_word(quantifier, "all");
+    let some = is_word(quantifier, "some");
+    if !(all || some || is_word(quantifier, "any")) || parser.peek_nth_token_ref(at + 2).token != Token::LParen {
+        return None;
+    }
+    (0..at + 2).for_each(|_| parser.advance_token());
+    let compare_op = BinaryOperator::PGCustomBinaryOperator(parts);
+    let left = Box::new(left.clone());
+    Some(operand_of_any(parser, precedence).map(|right| match all {
+        true => Expr::AllOp { left, compare_op, right },
+        false => Expr::AnyOp { left, compare_op, right, is_some: some },
+    }))
+}
+
+/// Behind ANY: a subquery with its parentheses, or what stands in them, as sqlparser has it.
+fn operand_of_any(parser: &mut Parser<'_>, precedence: u8) -> Result<Box<Expr>, ParserError> {
+    if ["select", "with"].into_iter().any(|word| is_word(parser.peek_nth_token_ref(1), word)) {
+        return parser.parse_subexpr(precedence).map(Box::new);
+    }
+    parser.expect_token(&Token::LParen)?;
+    let right = parser.parse_subexpr(precedence)?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(Box::new(right))
 }

@@ -19,6 +19,7 @@ use crate::names::{fold_identifier, quote_identifier, quote_literal};
 
 use super::lex::{Kind, Lexeme};
 use super::spelling::form;
+use super::xml;
 
 const MARK: char = '\u{1}';
 
@@ -78,6 +79,7 @@ pub(super) fn moves(lexemes: &[Lexeme]) -> Moves {
                     exclude(lexemes, *from, at, &mut moves);
                 }
             }
+            Kind::Word(_) => xml::moves(lexemes, open.last().copied(), at, &mut moves),
             _ => {}
         }
     }
@@ -135,7 +137,7 @@ fn using(lexemes: &[Lexeme], open: Option<usize>, close: usize, moves: &mut Move
 }
 
 /// A name as Postgres reads it, in quotes.
-fn name(lexeme: &Lexeme) -> Option<String> {
+pub(super) fn name(lexeme: &Lexeme) -> Option<String> {
     let exact = match &lexeme.kind {
         Kind::Quoted(name) => fold_identifier(name, true),
         Kind::Word(word) => fold_identifier(word, false),

@@ -47,6 +47,7 @@ pub mod statement;
 mod tokens;
 mod words;
 mod wrapped;
+pub mod xml;
 
 pub use deep::{DEEP_STACK, with_deep_stack};
 pub use fingerprint::{fingerprint, fingerprint_of_text};

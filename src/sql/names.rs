@@ -62,6 +62,9 @@ fn figure(expr: &Expr) -> Option<Figured> {
             access_chain.iter().rev().find_map(field).or_else(|| figure(root))
         }
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => figure(inner),
+        Expr::Function(function) if super::forms::names_form(&function.name, super::forms::COLLATION_FOR) => {
+            strong("pg_collation_for")
+        }
         Expr::Function(function) => strong(last_name(&function.name)?),
         Expr::Cast { expr, data_type, .. } => match figure(expr) {
             Some(figured) if !figured.weak => Some(figured),

@@ -4,6 +4,8 @@
 //! read; inner levels see outer ones. Names of WITH queries lie on a stack of their own. Nothing here knows policy: an
 //! [`Origin`] is two numbers whose meaning is the walker's.
 
+use std::sync::Arc;
+
 use super::ast::Ident;
 use super::names::exact;
 
@@ -25,12 +27,14 @@ pub struct Column {
     pub origins: Vec<Origin>,
     /// The governed column that it is, unchanged, through however many derived tables; `None`: computed, or merged of two.
     pub shows: Option<Origin>,
+    /// The fields of the whole row that it holds, where that is certain.
+    pub row: Option<Arc<[String]>>,
 }
 
 impl Column {
     /// A column that no governed one shows through.
     pub fn computed(name: impl Into<String>) -> Self {
-        Self { name: name.into(), origins: Vec::new(), shows: None }
+        Self { name: name.into(), origins: Vec::new(), shows: None, row: None }
     }
 }
 
@@ -302,6 +306,7 @@ mod tests {
                 name: (*name).to_owned(),
                 origins: vec![Origin { reference, column }],
                 shows: Some(Origin { reference, column }),
+                row: None,
             })
             .collect();
         Columns { list, complete: true }

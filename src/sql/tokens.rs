@@ -200,6 +200,14 @@ impl Writer<'_> {
         self.push(Token::RParen, span);
     }
 
+    /// Whether no output item follows a SELECT, and no FROM.
+    fn selects_nothing(&self) -> bool {
+        let clauses =
+            ["where", "group", "having", "window", "union", "intersect", "except", "order", "limit", "offset", "fetch"];
+        self.peek(1)
+            .is_none_or(|next| next.is_sign(")") || next.is_sign(";") || clauses.iter().any(|word| next.is_word(word)))
+    }
+
     /// Keywords that are handed on as something else. True when it did so.
     fn rewritten(&mut self, word: &str, lexeme: &Lexeme) -> Result<bool, SqlError> {
         let span = span(lexeme);
@@ -225,6 +233,17 @@ impl Writer<'_> {
             }
             "grouping" if self.next_is_word(1, "sets") && self.next_is_sign(2, "(") => {
                 self.push(form(forms::GROUPING_SETS), span);
+                self.at += 1;
+            }
+            // sqlparser knows a SELECT of nothing in front of FROM alone.
+            "select" if self.selects_nothing() => {
+                self.push_words(&["SELECT"], span);
+                self.push(form(""), span);
+            }
+            // A character is of the server's encoding, national or not.
+            "national" if self.next_is_word(1, "character") || self.next_is_word(1, "char") => {}
+            "collation" if self.next_is_word(1, "for") && self.next_is_sign(2, "(") => {
+                self.push(form(forms::COLLATION_FOR), span);
                 self.at += 1;
             }
             "asymmetric" if self.behind(1, |before| before.is_word("between")) => {}

@@ -153,3 +153,15 @@ WITH RECURSIVE t AS (SELECT id, parent_id FROM categories UNION ALL SELECT c.id,
 WITH RECURSIVE t AS (SELECT id, parent_id FROM categories WHERE parent_id IS NULL UNION ALL SELECT c.id, c.parent_id FROM categories c JOIN t ON c.parent_id = t.id) SEARCH DEPTH FIRST BY id SET o CYCLE id SET m USING p SELECT t.id, t.o IS NULL, m FROM t ORDER BY o;
 SELECT j.id, k.* FROM orders o JOIN customers c USING (id) AS j LEFT JOIN products p USING (id) AS k ORDER BY 1;
 SELECT sum(id) OVER (PARTITION BY status ORDER BY id ROWS BETWEEN (1 + 1) PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW) AS ")" FROM orders ORDER BY id;
+SELECT (x).* FROM (SELECT o AS x FROM orders o) s ORDER BY 1;
+SELECT (x).total, (x).id FROM (SELECT o AS x FROM orders o) s ORDER BY 2;
+SELECT ts_lexize('english_stem', 'stars'), ts_lexize('simple'::regdictionary, 'A');
+SELECT 1 OPERATOR(pg_catalog.+) 2, 'a' OPERATOR(pg_catalog.||) 'b', 3 OPERATOR(pg_catalog.=) ANY (ARRAY[1, 3]);
+SELECT id FROM orders ORDER BY total USING >, id USING <;
+SELECT;
+SELECT CAST(1 AS double precision), 1::real, 1.5::dec(3, 1), 'a'::character varying(5), 'a'::char varying, 'b'::national character(3), '1'::"char", 1::int8, 'x'::bpchar, 'x'::name;
+SELECT xmlelement(name a, 'x');
+SELECT xmlforest('x' AS a), xmlconcat('<a/>'::xml, '<b/>'::xml);
+SELECT xmlelement(name foo, xmlattributes('v' AS bar), 'content'), xmlserialize(content '<a/>'::xml AS text), xmlparse(document '<a/>'), xml '<a/>' IS DOCUMENT;
+SELECT x.* FROM xmltable('/r/i' PASSING ('<r><i a="1"/></r>'::xml) COLUMNS a int PATH '@a', n FOR ORDINALITY) x;
+SELECT collation for ('a' COLLATE "C");

@@ -104,7 +104,7 @@ async fn checked(server: &TestPostgres, user: &str) -> WarehouseCheck {
         default_schema: "public".to_owned(),
         extension_schemas: Vec::new(),
     };
-    check(&BTreeMap::from([("analytics".into(), config)]), &catalog()).await
+    check(&BTreeMap::from([("analytics".into(), config)]), &catalog(), &[]).await
 }
 
 fn codes(check: &WarehouseCheck, level: Gravity) -> Vec<String> {
@@ -207,7 +207,7 @@ async fn an_extension_schema_that_others_may_write_is_an_error() {
         default_schema: "public".to_owned(),
         extension_schemas: vec!["ext".to_owned()],
     };
-    let found = check(&BTreeMap::from([("analytics".into(), config)]), &Catalog::default()).await;
+    let found = check(&BTreeMap::from([("analytics".into(), config)]), &Catalog::default(), &[]).await;
     let finding = found.findings.iter().find(|finding| finding.code == "extension_schema").unwrap();
     assert_eq!(finding.hint.as_deref(), Some("REVOKE CREATE ON SCHEMA \"ext\" FROM PUBLIC"));
 }
@@ -224,8 +224,64 @@ async fn a_warehouse_that_is_not_there_is_one_finding() {
         default_schema: "public".to_owned(),
         extension_schemas: Vec::new(),
     };
-    let found = check(&BTreeMap::from([("analytics".into(), config)]), &catalog()).await;
+    let found = check(&BTreeMap::from([("analytics".into(), config)]), &catalog(), &[]).await;
     assert_eq!(codes(&found, Gravity::Error), ["unreachable"]);
     assert!(found.findings[0].message.contains("nobody listens"));
     assert!(!format!("{found:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn allowed_functions_are_shown_with_their_attributes() {
+    let server = TestPostgres::start();
+    server.sql(
+        "postgres",
+        "CREATE ROLE narrow LOGIN; CREATE SCHEMA tools; GRANT USAGE ON SCHEMA tools TO narrow;
+         CREATE FUNCTION tools.calm(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+         CREATE FUNCTION tools.calm(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+         CREATE FUNCTION tools.bold(int) RETURNS int STABLE SECURITY DEFINER LANGUAGE sql AS 'SELECT $1';
+         CREATE FUNCTION tools.shut(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+         REVOKE EXECUTE ON FUNCTION tools.shut FROM PUBLIC",
+    );
+    let config = WarehouseConfig {
+        dsn: SecretString::new(server.dsn_of("narrow", None, "postgres")),
+        password: None,
+        pool_size: 1,
+        acquire_timeout: Duration::from_secs(1),
+        default_schema: "public".to_owned(),
+        extension_schemas: Vec::new(),
+    };
+    let allowed = ["tools.calm", "tools.bold", "tools.shut", "tools.gone", "nowhere.f"].map(str::to_owned);
+    let found = check(&BTreeMap::from([("analytics".into(), config)]), &Catalog::default(), &allowed).await;
+    let said: Vec<(Gravity, &str, &str)> = found
+        .findings
+        .iter()
+        .filter(|finding| finding.code.starts_with("function"))
+        .map(|finding| (finding.level, finding.code, finding.message.as_str()))
+        .collect();
+    let expected = [
+        (
+            Gravity::Info,
+            "function",
+            "tools.calm(integer) is a function in sql: immutable, SECURITY INVOKER, not leak-proof, parallel unsafe",
+        ),
+        (
+            Gravity::Warning,
+            "function_volatile",
+            "tools.calm(text) is a function in sql: volatile, SECURITY INVOKER, not leak-proof, parallel unsafe",
+        ),
+        (
+            Gravity::Warning,
+            "function_definer",
+            "tools.bold(integer) is a function in sql: stable, SECURITY DEFINER of \"postgres\", not leak-proof, parallel unsafe",
+        ),
+        (
+            Gravity::Info,
+            "function",
+            "tools.shut(integer) is a function in sql: immutable, SECURITY INVOKER, not leak-proof, parallel unsafe",
+        ),
+        (Gravity::Warning, "function_execute", "the account may not execute tools.shut(integer)"),
+        (Gravity::Warning, "function_missing", "there is no function tools.gone, which [functions] allow names"),
+        (Gravity::Warning, "function_missing", "there is no function nowhere.f, which [functions] allow names"),
+    ];
+    assert_eq!(said, expected);
 }

@@ -101,6 +101,11 @@ const GRAMMAR: &[&str] = &[
     "localtimestamp",
     "nullif",
     "row",
+    "xmlconcat",
+    "xmlelement",
+    "xmlforest",
+    "xmlparse",
+    "xmlserialize",
 ];
 
 /// Whether the name is part of the grammar and is never written with a schema.
@@ -218,9 +223,12 @@ fn bound_of(name: &str) -> Option<Bound> {
         "generate_series" => Bound::Series { max: 10_000_000 },
         "array_fill" => Bound::ArraySizes { max: 1_000_000 },
         "format" => Bound::Template { max: 10_000 },
-        "phraseto_tsquery" | "plainto_tsquery" | "to_tsquery" | "to_tsvector" | "websearch_to_tsquery" => {
-            Bound::Configuration { arguments: 2 }
-        }
+        "phraseto_tsquery"
+        | "plainto_tsquery"
+        | "ts_lexize"
+        | "to_tsquery"
+        | "to_tsvector"
+        | "websearch_to_tsquery" => Bound::Configuration { arguments: 2 },
         "json_to_tsvector" | "jsonb_to_tsvector" | "ts_headline" => Bound::Configuration { arguments: 3 },
         _ => return None,
     })

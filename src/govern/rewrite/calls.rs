@@ -19,6 +19,7 @@ use super::Walker;
 use super::columns::identifiers;
 use super::refuse::{Pointing, Walked, absent, construct, foreign, refused, span_of};
 use super::tables::{arguments, object_name};
+use super::xml::XmlCall;
 
 /// What became of a call.
 pub(super) enum Called {
@@ -101,6 +102,7 @@ impl Walker<'_> {
             return self.array_of_query(function).map(|()| Called::Function);
         }
         let (schema, name) = match parts.as_slice() {
+            [form] if forms::is_form(form, forms::COLLATION_FOR) => (None, "pg_collation_for".to_owned()),
             [name] => (None, ident(name)),
             [schema, name] => (Some(ident(schema)), ident(name)),
             _ => return Err(construct("a function name of more than two parts", "Write pg_catalog.NAME or NAME.")),
@@ -130,6 +132,13 @@ impl Walker<'_> {
         }
         if name == "normalize" && self.normalize_form(function)? {
             self.needs.functions.insert((Some("pg_catalog".to_owned()), name));
+            return Ok(Called::Function);
+        }
+        if let [word] = parts.as_slice()
+            && let Some(of) = XmlCall::of(word)
+        {
+            self.xml_call(of, function)?;
+            self.needs.functions.insert((None, name));
             return Ok(Called::Function);
         }
         self.parts_of_call(function)?;
@@ -211,8 +220,7 @@ impl Walker<'_> {
             return Ok(None);
         }
         let exact_name = ident(name);
-        // From PostgreSQL 16 on `system_user` is a keyword as well; before, it is a name that may be quoted.
-        if !matches!(exact_name.as_str(), "current_role" | "current_schema" | "system_user") {
+        if !matches!(exact_name.as_str(), "current_role" | "current_schema") {
             return Ok(None);
         }
         match functions::lookup(None, &exact_name, self.input.snapshot) {

@@ -1,5 +1,7 @@
 //! References to columns and to whole rows.
 
+use std::sync::Arc;
+
 use crate::error::sqlstate;
 use crate::govern::permit::Denial;
 use crate::sql::ast::{Expr, Ident, ObjectName, ObjectNamePart};
@@ -181,6 +183,31 @@ impl Walker<'_> {
     pub(super) fn read_all(&mut self, columns: &Columns) {
         columns.list.iter().for_each(|column| self.touched.column(column));
         self.read(columns.list.iter().flat_map(|column| column.origins.iter().copied()));
+    }
+
+    /// The fields of the whole row that an expression is: of a relation by its name, or of a column that shows one.
+    pub(super) fn row_of(&self, expr: &Expr) -> Option<Arc<[String]>> {
+        match expr {
+            Expr::Nested(inner) => self.row_of(inner),
+            Expr::Identifier(name) => match self.scopes.column(&ident(name)) {
+                ColumnLookup::Found(_) => self.scopes.only_column(&ident(name))?.row.clone(),
+                ColumnLookup::Perhaps(_) => None,
+                ColumnLookup::Missing => {
+                    let entry = self.scopes.relation(&ident(name)).ok()??;
+                    let fields = entry.columns.list.iter().map(|column| column.name.clone());
+                    entry.columns.complete.then(|| fields.collect())
+                }
+            },
+            Expr::CompoundIdentifier(parts) => {
+                let [qualifier @ .., column] = parts.as_slice() else { return None };
+                let columns = &self.qualifier(qualifier).ok()?.columns;
+                let name = ident(column);
+                let mut named = columns.list.iter().filter(|column| column.name == name);
+                let row = named.next().filter(|_| columns.complete)?.row.clone();
+                row.filter(|_| named.next().is_none())
+            }
+            _ => None,
+        }
     }
 
     /// Notes that columns must stay where they are, read or not.

@@ -6,6 +6,7 @@ use crate::sql::ast::{
     Interval, ObjectName, ObjectNamePart, Spanned, Subscript, TypedString, Value,
 };
 use crate::sql::resolve::{ColumnLookup, Columns};
+use crate::sql::xml::is_document;
 use crate::sql::{forms, with_deep_stack};
 
 use super::Walker;
@@ -208,6 +209,10 @@ impl Walker<'_> {
         loop {
             match rest {
                 Expr::BinaryOp { left, op, right } => {
+                    if is_document(op, right) {
+                        rest = left;
+                        continue;
+                    }
                     self.binary_operator(op)?;
                     if matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq)
                         && self.hashed_comparison(left, right)?
@@ -304,6 +309,11 @@ impl Walker<'_> {
                 let columns = self.whole_relation(name)?;
                 Ok(Some((columns, Some(name.clone()))))
             }
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) if self.row_of(inner).is_some() => {
+                let fields = self.row_of(inner).unwrap_or_default();
+                self.expr(inner)?;
+                Ok(Some((Columns::named(fields.iter().cloned()), None)))
+            }
             Expr::Function(function) => {
                 let Some(fields) = super::tables::fields(function) else {
                     let hint = "The fields of this function's result are not known here: call it in FROM.";
@@ -344,6 +354,14 @@ impl Walker<'_> {
                     Ok([table, column]) => Ok(Some((table, column))),
                     Err(_) => Err(no_field(field).pointing(self.place(field.span))),
                 }
+            }
+            // Only where there is such a field: else it would be a call.
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_)
+                if self
+                    .row_of(inner)
+                    .is_some_and(|fields| fields.iter().filter(|field| **field == name).count() == 1) =>
+            {
+                self.expr(root).map(|()| None)
             }
             Expr::Function(function) if super::tables::has_field(function, &name) => self.expr(root).map(|()| None),
             Expr::Tuple(items) if is_row_field(&name, items.len()) => self.expr(root).map(|()| None),

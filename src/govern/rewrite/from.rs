@@ -152,7 +152,7 @@ impl Walker<'_> {
         };
         let shows = side.filter(|_| self.same_type(&of_left, &of_right));
         let origins = left.origins(name).chain(right.origins(name)).collect();
-        Column { name: name.to_owned(), origins, shows }
+        Column { name: name.to_owned(), origins, shows, row: None }
     }
 
     fn same_type(&self, left: &Column, right: &Column) -> bool {
@@ -269,7 +269,7 @@ impl Walker<'_> {
                 Err(construct("JSON_TABLE", "Use jsonb_to_recordset or jsonb_path_query."))
             }
             TableFactor::OpenJsonTable { .. } => Err(construct("OPENJSON", "Use jsonb_to_recordset.")),
-            TableFactor::XmlTable { .. } => Err(construct("XMLTABLE", "")),
+            TableFactor::XmlTable { .. } => self.xml_table(factor).map(|entry| vec![entry]),
             TableFactor::Pivot { .. } => Err(construct("PIVOT", "Use aggregates with FILTER.")),
             TableFactor::Unpivot { .. } | TableFactor::UnpivotExpr { .. } => {
                 Err(construct("UNPIVOT", "Use LATERAL (VALUES …)."))

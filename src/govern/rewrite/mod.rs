@@ -26,6 +26,7 @@ mod reg;
 mod relations;
 mod system;
 mod tables;
+mod xml;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

@@ -80,6 +80,8 @@ fn sort_options(options: &OrderByOptions, with_fill: bool) -> Walked {
     let OrderByOptions { sort, nulls_first: _ } = options;
     match sort {
         None | Some(OrderBySort::Asc | OrderBySort::Desc) => Ok(()),
-        Some(OrderBySort::Using(_)) => Err(construct("ORDER BY … USING", "Use ASC or DESC.")),
+        // These two sort in every type that can be sorted. Another operator might be somebody's own.
+        Some(OrderBySort::Using(name)) if matches!(name.to_string().as_str(), "<" | ">") => Ok(()),
+        Some(OrderBySort::Using(_)) => Err(construct("ORDER BY … USING with this operator", "Use ASC or DESC.")),
     }
 }

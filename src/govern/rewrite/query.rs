@@ -9,7 +9,7 @@ use crate::sql::ast::{
     Values, WildcardAdditionalOptions, With,
 };
 use crate::sql::resolve::{self, Column, Columns, Entry, Origin};
-use crate::sql::{added_columns, exact, ident, output_name, with_deep_stack};
+use crate::sql::{added_columns, exact, forms, ident, output_name, with_deep_stack};
 
 use super::Walker;
 use super::refuse::{Pointing, Walked, absent, construct, denial, foreign};
@@ -315,6 +315,8 @@ impl Walker<'_> {
         let mut columns = Columns { list: Vec::new(), complete: true };
         for item in projection {
             match item {
+                // `SELECT` of nothing at all.
+                SelectItem::UnnamedExpr(Expr::Identifier(nothing)) if forms::is_form(nothing, "") => {}
                 SelectItem::UnnamedExpr(expr) => {
                     if let Some((shown, relation)) = self.every_field(expr)? {
                         columns.complete &= shown.complete;
@@ -327,7 +329,7 @@ impl Walker<'_> {
                         continue;
                     }
                     let name = output_name(expr);
-                    let shows = self.shown_by(expr);
+                    let (shows, row) = (self.shown_by(expr), self.row_of(expr));
                     self.name_of_output(expr)?;
                     self.expr(expr)?;
                     let keeps_it =
@@ -336,13 +338,13 @@ impl Walker<'_> {
                         let expr = std::mem::replace(expr, Expr::value(Value::Null));
                         *item = SelectItem::ExprWithAlias { expr, alias: exact(&name) };
                     }
-                    columns.list.push(Column { shows, ..Column::computed(name) });
+                    columns.list.push(Column { shows, row, ..Column::computed(name) });
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
-                    let shows = self.shown_by(expr);
+                    let (shows, row) = (self.shown_by(expr), self.row_of(expr));
                     self.name_of_output(expr)?;
                     self.expr(expr)?;
-                    columns.list.push(Column { shows, ..Column::computed(ident(alias)) });
+                    columns.list.push(Column { shows, row, ..Column::computed(ident(alias)) });
                 }
                 SelectItem::ExprWithAliases { .. } => return Err(foreign("more than one alias")),
                 SelectItem::QualifiedWildcard(kind, options) => {
