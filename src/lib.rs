@@ -30,6 +30,7 @@
 //! | [`audit`] | the chained log: records, files, verification |
 //! | [`state`] | what survives a restart: last good files, warehouse facts |
 //! | [`statement`] | text -> outcome: decide, record, queue |
+//! | [`contracts`] | checks of a product against the warehouse: compiled into few scans, run, judged |
 //! | [`session`] | one client: start-up, both query protocols, settings, transactions |
 //! | [`http`] | health, metrics, the front page |
 //! | [`reload`] | watch -> build -> validate -> swap, else keep |
@@ -52,6 +53,7 @@ pub mod auth;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod contracts;
 pub mod demo;
 pub mod document;
 pub mod error;

@@ -16,7 +16,7 @@ const STOREYS: &[&[&str]] = &[
     &["govern"],
     &["auth", "upstream", "audit", "state"],
     &["statement"],
-    &["session", "http", "reload", "demo"],
+    &["session", "http", "reload", "demo", "contracts"],
     &["app"],
     &["cli"],
 ];

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 
 use crate::config::{ServerConfig, TlsConfig};
-use crate::http::HttpTls;
+use crate::http::{Desk, HttpTls};
 use crate::reload::Effects;
 use crate::session::tls::ServerTls;
 
@@ -18,6 +18,7 @@ use super::clients::Clients;
 pub(super) struct Live {
     clients: Clients,
     certificates: Mutex<Certificates>,
+    desk: Desk,
     http: Option<Arc<HttpTls>>,
     grace: Arc<ArcSwap<Duration>>,
 }
@@ -33,6 +34,7 @@ impl Live {
     pub(super) fn new(
         clients: Clients,
         server: Option<Arc<ServerTls>>,
+        desk: Desk,
         http: Option<Arc<HttpTls>>,
         grace: Duration,
     ) -> Self {
@@ -41,7 +43,13 @@ impl Live {
             http_seen: http.as_ref().map(|tls| content(tls.files())),
             server,
         };
-        Self { clients, certificates: Mutex::new(certificates), http, grace: Arc::new(ArcSwap::from_pointee(grace)) }
+        Self {
+            clients,
+            certificates: Mutex::new(certificates),
+            desk,
+            http,
+            grace: Arc::new(ArcSwap::from_pointee(grace)),
+        }
     }
 
     /// `[server] shutdown_grace`, as it is in force.
@@ -53,6 +61,7 @@ impl Live {
 impl Effects for Live {
     fn applied(&self, config: &ServerConfig) {
         self.grace.store(Arc::new(config.server.shutdown_grace));
+        self.desk.configure(config);
         let mut certificates = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
         if certificates.server.as_ref().map(|tls| tls.files()) != config.server.tls.as_ref() {
             match config.server.tls.as_ref().map(ServerTls::load).transpose() {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use toml::de::DeValue;
-
+use super::bounds;
 use super::columns::Columns;
 use super::product::{Check, CheckKind, ContractType, Severity};
 use super::read::Reader;
@@ -35,7 +34,7 @@ const LONGEST_STALENESS_HOURS: f64 = 876_000.0;
 
 impl<'d> Reader<'d, '_> {
     pub(super) fn checks(&self, root: &mut Table<'d>, columns: &Columns<'d>) -> Vec<Check> {
-        let Some(value) = self.later(root, "quality_checks", "[[quality_checks]]") else { return Vec::new() };
+        let Some(value) = root.take("quality_checks") else { return Vec::new() };
         let mut names: BTreeMap<String, Place<'d>> = BTreeMap::new();
         let mut checks = Vec::new();
         for mut table in value.tables().unwrap_or_default() {
@@ -49,8 +48,9 @@ impl<'d> Reader<'d, '_> {
             let severity = [("error", Severity::Error), ("warning", Severity::Warning)];
             let severity = table.take("severity").and_then(|v| v.choice(&severity)).unwrap_or(Severity::Error);
             let kind = table.need("type").and_then(|v| v.choice(&TYPES));
+            let mut span = name.as_ref().map(|name| name.place.span()).unwrap_or_default();
             let kind = match kind {
-                Some(kind) => check(kind, &mut table, columns),
+                Some(kind) => check(kind, &mut table, columns, &mut span),
                 None => {
                     // Of a check without a type nothing more can be said.
                     let _ = (table.take("column"), table.take("params"));
@@ -59,14 +59,19 @@ impl<'d> Reader<'d, '_> {
             };
             table.finish();
             if let (Some(name), Some(kind)) = (name, kind) {
-                checks.push(Check { name: name.value, kind, severity });
+                checks.push(Check { name: name.value, kind, severity, span });
             }
         }
         checks
     }
 }
 
-fn check<'d>(kind: Type, table: &mut Table<'d>, columns: &Columns<'d>) -> Option<CheckKind> {
+fn check<'d>(
+    kind: Type,
+    table: &mut Table<'d>,
+    columns: &Columns<'d>,
+    span: &mut std::ops::Range<usize>,
+) -> Option<CheckKind> {
     let column = table.take("column").and_then(Value::filled_text);
     let found = column.as_ref().and_then(|c| columns.find(c)).cloned();
     let params = table.table("params");
@@ -84,7 +89,7 @@ fn check<'d>(kind: Type, table: &mut Table<'d>, columns: &Columns<'d>) -> Option
         Type::Unique => unique(table, params, column.as_ref(), columns),
         Type::Range => {
             needs_column(table, "range");
-            let bounds = range(table, params);
+            let bounds = bounds::read(table, params, found.as_ref().map(|column| column.contract_type));
             let found = found?;
             if let Some(column) = &column {
                 suits(
@@ -114,7 +119,9 @@ fn check<'d>(kind: Type, table: &mut Table<'d>, columns: &Columns<'d>) -> Option
             };
             let sql = params.need("sql").and_then(Value::filled_text);
             params.finish();
-            Some(CheckKind::CustomSql { sql: sql?.value })
+            let sql = sql?;
+            *span = sql.place.span();
+            Some(CheckKind::CustomSql { sql: sql.value })
         }
     }
 }
@@ -185,48 +192,6 @@ fn unique<'d>(
         return None;
     }
     Some(CheckKind::Unique { columns: found })
-}
-
-type Bounds = (Option<String>, Option<String>);
-
-fn range(table: &Table<'_>, params: Option<Table<'_>>) -> Option<Bounds> {
-    let Some(mut params) = params else {
-        table.missing("a range check needs params = { min = …, max = … }", None);
-        return None;
-    };
-    let place = params.place()?;
-    let (min, max) = (params.take("min"), params.take("max"));
-    params.finish();
-    if min.is_none() && max.is_none() {
-        place.error("a range check needs min, max or both");
-        return None;
-    }
-    let min = min.map(bound);
-    let max = max.map(bound);
-    let written = |bound: &Option<Option<(String, Option<f64>)>>| match bound {
-        None => Some(None),
-        Some(None) => None,
-        Some(Some((written, _))) => Some(Some(written.clone())),
-    };
-    let bounds = (written(&min)?, written(&max)?);
-    if let (Some(Some((_, Some(low)))), Some(Some((_, Some(high))))) = (min, max)
-        && low > high
-    {
-        place.error("min is above max");
-    }
-    Some(bounds)
-}
-
-fn bound(value: Value<'_>) -> Option<(String, Option<f64>)> {
-    match value.raw() {
-        DeValue::Integer(_) | DeValue::Float(_) => value.number().map(|(written, number)| (written, Some(number))),
-        DeValue::Datetime(moment) => Some((moment.to_string(), None)),
-        DeValue::String(_) => value.filled_text().map(|text| (text.value, None)),
-        DeValue::Boolean(_) | DeValue::Array(_) | DeValue::Table(_) => {
-            value.expected("a number, a date or a string");
-            None
-        }
-    }
 }
 
 fn freshness(table: &Table<'_>, params: Option<Table<'_>>) -> Option<Duration> {

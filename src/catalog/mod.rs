@@ -3,6 +3,7 @@
 //! [`read_files`] reads the directory; [`compile`] takes texts and is pure but for the variables that it is given; [`load`]
 //! is both.
 
+mod bounds;
 mod checks;
 mod columns;
 mod compile;
@@ -12,6 +13,7 @@ mod product;
 mod read;
 mod relation;
 mod rules;
+mod search;
 
 #[cfg(test)]
 mod tests;
@@ -22,3 +24,4 @@ pub use product::{
     Pii, Places, Product, RowFilter, Severity, Sla, Status,
 };
 pub use rules::CatalogRules;
+pub use search::{Hit, SearchIndex};

@@ -185,6 +185,8 @@ pub struct Check {
     pub kind: CheckKind,
     /// How grave a failure is.
     pub severity: Severity,
+    /// The byte range of its `sql`, or of its name, in the file.
+    pub span: std::ops::Range<usize>,
 }
 
 /// Who answers for a product.

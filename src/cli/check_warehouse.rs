@@ -2,7 +2,6 @@
 //! needs. Everything is a [`Finding`]; [`print()`] shows them.
 
 mod account;
-mod contract;
 mod leak_proof;
 
 use std::collections::BTreeMap;
@@ -13,23 +12,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Product};
 use crate::config::WarehouseConfig;
+use crate::contracts::schema::{self, Difference};
 use crate::names::{ProductId, WarehouseName};
 use crate::upstream::connect::Target;
 use crate::upstream::{control_plane, facts};
 
-/// How grave a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Gravity {
-    /// The product cannot be served as its contract says, or the account is dangerous: exit 1.
-    Error,
-    /// Somebody should look.
-    Warning,
-    /// Good to know.
-    Info,
-}
+pub use crate::contracts::schema::Gravity;
 
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -67,6 +57,16 @@ impl Finding {
             code,
             message: message.into(),
             hint: None,
+        }
+    }
+    fn of(product: &Product, difference: Difference) -> Self {
+        let Difference { gravity, code, column, message, hint } = difference;
+        Self {
+            product: Some(product.id.clone()),
+            file: Some(product.file.clone()),
+            column,
+            hint: Some(hint),
+            ..Self::new(gravity, &product.warehouse, code, message)
         }
     }
     fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -158,7 +158,8 @@ async fn check_one(
     }
     for product in catalog.iter().filter(|product| product.warehouse == *warehouse) {
         let found = facts.iter().find(|(name, _)| *name == product.relation).map(|(_, facts)| facts);
-        check.findings.extend(contract::compare(product, found, &config.extension_schemas));
+        let differences = schema::compare(product, found, &config.extension_schemas);
+        check.findings.extend(differences.into_iter().map(|difference| Finding::of(product, difference)));
     }
     Ok(())
 }

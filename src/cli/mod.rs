@@ -3,6 +3,7 @@
 pub mod audit_verify;
 pub mod check;
 pub mod check_warehouse;
+pub mod contract;
 pub mod demo;
 pub mod explain;
 pub mod hash_password;
@@ -37,6 +38,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Shows what would be decided about a statement, and why, without running anything.
     Explain(explain::ExplainArgs),
+    /// Runs the checks of data products.
+    Contract(contract::ContractArgs),
     /// Turns a password into the verifier that policy.toml holds.
     HashPassword(hash_password::HashPasswordArgs),
     /// Looks after audit logs.
@@ -51,6 +54,7 @@ pub fn run() -> ExitCode {
         Command::Init(args) => in_runtime(init::run(&args)),
         Command::Check(args) => in_runtime(check::run(&args)),
         Command::Explain(args) => in_runtime(offline::explain(&args)),
+        Command::Contract(args) => in_runtime(contract::run(&args)),
         Command::HashPassword(args) => hash_password::run(&args),
         Command::Audit(args) => audit_verify::run(&args),
     }

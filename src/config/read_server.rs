@@ -124,7 +124,7 @@ fn http_section(mut table: Table<'_>, allow_plaintext: bool) -> HttpConfig {
     let listen = table.take("listen");
     let place = listen.as_ref().map(|v| v.place().clone());
     set(&mut section.listen, listen.and_then(Value::text).as_ref().and_then(address));
-    set(&mut section.anonymous_read, table.take_later("anonymous_read").and_then(Value::boolean));
+    set(&mut section.anonymous_read, table.take("anonymous_read").and_then(Value::boolean));
     section.tls = table.table("tls").and_then(http_tls_section);
     if let Some(place) = place
         && !table.has("tls")
@@ -282,11 +282,19 @@ fn state_section(mut table: Table<'_>) -> Option<StateUrl> {
 }
 
 fn contracts_section(table: Option<Table<'_>>) -> ContractsConfig {
-    let mut contracts =
-        ContractsConfig { interval: HOUR, probe_interval: MINUTE, unvalidated: Unvalidated::Serve, webhook: None };
+    let mut contracts = ContractsConfig {
+        interval: HOUR,
+        probe_interval: MINUTE,
+        timeout: 2 * MINUTE,
+        connections: 2,
+        unvalidated: Unvalidated::Serve,
+        webhook: None,
+    };
     let Some(mut table) = table else { return contracts };
     set(&mut contracts.interval, table.take_later("interval").and_then(|v| v.duration(SECOND)));
     set(&mut contracts.probe_interval, table.take_later("probe_interval").and_then(|v| v.duration(SECOND)));
+    set(&mut contracts.timeout, table.take("timeout").and_then(|v| v.duration(SECOND)));
+    set(&mut contracts.connections, table.take("connections").and_then(|v| v.integer(1..=1_000)));
     let unvalidated = [("serve", Unvalidated::Serve), ("hold", Unvalidated::Hold)];
     set(&mut contracts.unvalidated, table.take_later("unvalidated").and_then(|v| v.choice(&unvalidated)));
     let webhook = table.take_later("webhook").and_then(Value::text);

@@ -194,6 +194,10 @@ pub struct ContractsConfig {
     pub interval: Duration,
     /// How often availability is probed.
     pub probe_interval: Duration,
+    /// How long one product's run may take.
+    pub timeout: Duration,
+    /// The most connections to each warehouse that checks use, besides those of statements.
+    pub connections: usize,
     /// What an unvalidated version does.
     pub unvalidated: Unvalidated,
     /// Where breaches are posted.

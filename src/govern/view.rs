@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use dashmap::DashMap;
 
-use crate::catalog::{FilterScope, Mask, Pii, Product};
+use crate::catalog::{CheckKind, FilterScope, Mask, Pii, Product};
 use crate::error::{ClientError, Diagnostics, ErrorKind, sqlstate};
 use crate::names::{ProductId, RelationName, RoleName};
-use crate::sql::ast;
+use crate::sql::statement::Statement;
+use crate::sql::{TextLimits, ast, parse, with_deep_stack};
 
 use super::facts::{ColumnFacts, RelationFacts, RelationKind};
 use super::filters::{self, FilterTemplate};
@@ -184,6 +185,7 @@ impl Compiled {
     /// Compiles masks and filters; what is wrong goes into `findings`.
     pub(in crate::govern) fn new(product: &Product, parts: &SnapshotParts, findings: &mut Diagnostics) -> Self {
         check_roles(product, parts, findings);
+        check_statements(product, findings);
         let facts = parts.facts.get(&product.warehouse, &product.relation);
         let filters = filters::compile(product, facts, parts, findings);
         let masks: Vec<_> = product
@@ -256,6 +258,25 @@ fn check_roles(product: &Product, parts: &SnapshotParts, findings: &mut Diagnost
                     .finding_at(filter.span.clone(), format!("row filter names the unknown role \"{role}\""))
                     .with_hint("define it in policy.toml as [roles.NAME], or correct the name"),
             );
+        }
+    }
+}
+
+/// A check's own statement that could never run is an error. Whether it reaches too far is decided when it runs.
+fn check_statements(product: &Product, findings: &mut Diagnostics) {
+    for check in &product.checks {
+        let CheckKind::CustomSql { sql } = &check.kind else { continue };
+        let wrong = with_deep_stack(|| match parse(sql, &TextLimits::default()) {
+            Err(error) => Some(format!("the check's sql cannot be read: {error}")),
+            Ok(parsed) => match parsed.as_slice() {
+                [one] if matches!(one.statement, Statement::Query(_)) => None,
+                [_] => Some("the check's sql is no query".to_owned()),
+                _ => Some("the check's sql has more than one statement".to_owned()),
+            },
+        });
+        if let Some(wrong) = wrong {
+            let hint = "write one SELECT over products of this domain whose first column is the number of violations";
+            findings.push(product.finding_at(check.span.clone(), wrong).with_hint(hint));
         }
     }
 }

@@ -207,11 +207,13 @@ impl Reloader {
     async fn try_swap(&mut self, sources: Sources, mut warnings: Diagnostics) {
         let (facts, unasked) = candidate::ask(&sources.server, &sources, &self.facts).await;
         let generation = self.shared.snapshot().generation() + 1;
-        let built = candidate::build(&sources, &facts, generation).await.and_then(|(snapshot, more)| {
-            warnings.extend(more);
-            let former = self.shared.pools.load();
-            Ok((snapshot, open_pools(&sources.server, Some((&self.sources.server, &former)))?))
-        });
+        let built = candidate::build_anew(&sources, &facts, Some(&self.sources), generation).await.and_then(
+            |(snapshot, more)| {
+                warnings.extend(more);
+                let former = self.shared.pools.load();
+                Ok((snapshot, open_pools(&sources.server, Some((&self.sources.server, &former)))?))
+            },
+        );
         let (snapshot, pools) = match built {
             Ok(built) => built,
             Err(findings) => {

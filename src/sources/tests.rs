@@ -96,14 +96,11 @@ fn the_files_of_formats_load() {
     assert_eq!(
         messages(&warnings, Level::Warning),
         [
-            "pgveil.toml:17 [http] anonymous_read is accepted, but not yet in force",
             "pgveil.toml:52 [contracts] interval is accepted, but not yet in force",
             "pgveil.toml:53 [contracts] probe_interval is accepted, but not yet in force",
             "pgveil.toml:54 [contracts] unvalidated is accepted, but not yet in force",
             "pgveil.toml:56 [contracts] webhook is accepted, but not yet in force",
             "policy.toml:45 [users.svc-superset] on_behalf_of is accepted, but not yet in force",
-            "policy.toml:47 [tokens.ci] is accepted, but not yet in force",
-            "0.toml:32 [[quality_checks]] is accepted, but not yet in force (in 1 place, this is the first)",
             "0.toml:48 [contract] is accepted, but not yet in force (in 1 place, this is the first)",
             "0.toml:18 [sla] is accepted, but not yet in force (in 1 place, this is the first)",
             "0.toml:11 on_breach is accepted, but not yet in force (in 1 place, this is the first)",

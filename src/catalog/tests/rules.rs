@@ -52,6 +52,18 @@ fn mistakes_in_checks() {
         ("type = \"range\"\ncolumn = \"id\"\nparams = {}", "25:10 a range check needs min, max or both"),
         ("type = \"range\"\ncolumn = \"id\"\nparams = { min = 3, max = 2 }", "25:10 min is above max"),
         (
+            "type = \"range\"\ncolumn = \"id\"\nparams = { min = 0, max = \"ten\" }",
+            "25:27 the bound does not suit the column's type | write a number",
+        ),
+        (
+            "type = \"range\"\ncolumn = \"at\"\nparams = { min = 2025 }",
+            "25:18 the bound does not suit the column's type | write a moment, such as 2025-03-01T00:00:00Z",
+        ),
+        (
+            "type = \"range\"\ncolumn = \"at\"\nparams = { min = 2025-03-02, max = 2025-03-01T00:00:00Z }",
+            "25:10 min is above max",
+        ),
+        (
             "type = \"freshness\"\ncolumn = \"id\"\nparams = { max_stale_hours = 2 }",
             "24:10 column \"id\" does not suit this | freshness is told by a timestamp or a date",
         ),

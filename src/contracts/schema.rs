@@ -1,52 +1,73 @@
-//! One product's contract against the relation that it lies in.
+//! One product's contract against the relation that it lies in: columns, types, nullability.
+
+use serde::Serialize;
 
 use crate::catalog::{Column, ContractType, Product};
 use crate::govern::facts::{ColumnFacts, RelationFacts, RelationKind, TypeKind};
 use crate::names::RelationName;
 
-use super::{Finding, Gravity};
+/// How grave a difference is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gravity {
+    /// The product cannot be served as its contract says.
+    Error,
+    /// Somebody should look.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+/// One way in which the relation is not what the contract says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// How grave it is.
+    pub gravity: Gravity,
+    /// A short, stable word: `column_missing`, `type` …
+    pub code: &'static str,
+    /// About which column.
+    pub column: Option<String>,
+    /// What is wrong, without a full stop.
+    pub message: String,
+    /// What to write or do instead.
+    pub hint: String,
+}
 
 /// Compares; `None`: the relation does not exist.
-pub(super) fn compare(product: &Product, facts: Option<&RelationFacts>, extension_schemas: &[String]) -> Vec<Finding> {
-    let found = |level, code, message: String| Finding {
-        product: Some(product.id.clone()),
-        file: Some(product.file.clone()),
-        ..Finding::new(level, &product.warehouse, code, message)
+pub fn compare(product: &Product, facts: Option<&RelationFacts>, extension_schemas: &[String]) -> Vec<Difference> {
+    let found = |column: Option<&Column>, (gravity, code, message, hint): Found| Difference {
+        gravity,
+        code,
+        column: column.map(|column| column.name.clone()),
+        message,
+        hint,
     };
     let relation = &product.relation;
     let Some(facts) = facts else {
-        let missing = found(Gravity::Error, "relation_missing", format!("relation {relation} does not exist"));
-        return vec![missing.hint("create it, or write where the product lies: relation = \"SCHEMA.TABLE\"")];
+        let message = format!("relation {relation} does not exist");
+        let hint = "create it, or write where the product lies: relation = \"SCHEMA.TABLE\"".to_owned();
+        return vec![found(None, (Gravity::Error, "relation_missing", message, hint))];
     };
-    let mut findings = kind(relation, facts)
-        .into_iter()
-        .map(|(level, code, message, hint)| found(level, code, message).hint(hint))
-        .collect::<Vec<_>>();
+    let mut findings: Vec<_> = kind(relation, facts).into_iter().map(|difference| found(None, difference)).collect();
     for column in &product.columns {
-        let on_column =
-            |level, code, message| Finding { column: Some(column.name.clone()), ..found(level, code, message) };
-        match facts.column(&column.name) {
-            None => findings.push(
-                on_column(Gravity::Error, "column_missing", format!("{relation} has no column \"{}\"", column.name))
-                    .hint(nearest(&column.name, facts)),
-            ),
+        let differences = match facts.column(&column.name) {
+            None => {
+                let message = format!("{relation} has no column \"{}\"", column.name);
+                vec![(Gravity::Error, "column_missing", message, nearest(&column.name, facts))]
+            }
             Some(real) => {
                 let checks = [type_of(column, real), home(real, extension_schemas), nullable(column, real, facts)];
-                findings.extend(
-                    checks
-                        .into_iter()
-                        .flatten()
-                        .map(|(level, code, message, hint)| on_column(level, code, message).hint(hint)),
-                );
+                checks.into_iter().flatten().collect()
             }
-        }
+        };
+        findings.extend(differences.into_iter().map(|difference| found(Some(column), difference)));
     }
     let undeclared: Vec<&str> =
         facts.columns.iter().map(|c| c.name.as_str()).filter(|name| product.column(name).is_none()).collect();
     if !undeclared.is_empty() {
         let message = format!("columns of {relation} that the contract does not name: {}", undeclared.join(", "));
-        findings
-            .push(found(Gravity::Info, "undeclared", message).hint("they are invisible; add [[schema]] to show one"));
+        let hint = "they are invisible; add [[schema]] to show one".to_owned();
+        findings.push(found(None, (Gravity::Info, "undeclared", message, hint)));
     }
     findings
 }
@@ -148,7 +169,7 @@ fn type_of(column: &Column, real: &ColumnFacts) -> Option<Found> {
 }
 
 /// The contract type that a real one is.
-fn contract_type(real: &ColumnFacts) -> Option<ContractType> {
+pub fn contract_type(real: &ColumnFacts) -> Option<ContractType> {
     match real.type_kind {
         TypeKind::Array => return Some(ContractType::Array),
         TypeKind::Enum => return Some(ContractType::String),
@@ -174,7 +195,8 @@ fn contract_type(real: &ColumnFacts) -> Option<ContractType> {
     })
 }
 
-fn type_word(contract_type: ContractType) -> &'static str {
+/// The word of a contract type in a product file.
+pub fn type_word(contract_type: ContractType) -> &'static str {
     match contract_type {
         ContractType::String => "string",
         ContractType::Integer => "integer",
