@@ -151,7 +151,7 @@ pub fn knows_function(name: &str) -> bool {
     let of = |key: &&str| {
         key.strip_prefix(name).and_then(|rest| rest.strip_prefix('_')).is_some_and(|n| n.parse::<u8>().is_ok())
     };
-    READ.keys().any(|key| of(&key))
+    READ.keys().any(of)
 }
 
 /// The template of what a value of a reg* type shows as a text.
