@@ -229,7 +229,8 @@ impl Function {
                 (WordKind::Name(schema), Some(dot), Some(name)) if schema == "lookup" && dot.is_sign(".") => {
                     let keys = if self.asks_by_first(at + 3) { keys } else { None };
                     let found = name.name().and_then(|own| {
-                        let keys = keys.unwrap_or(&Domain::Any);
+                        // Who asks is no matter of the argument.
+                        let keys = keys.filter(|_| own != "session").unwrap_or(&Domain::Any);
                         lookup::literal(own, asked.visible, asked.expander.overlays, asked.path, keys)
                     });
                     found.map(|found| (found, name))
