@@ -151,7 +151,7 @@ pub fn knows_function(name: &str) -> bool {
     let of = |key: &&str| {
         key.strip_prefix(name).and_then(|rest| rest.strip_prefix('_')).is_some_and(|n| n.parse::<u8>().is_ok())
     };
-    READ.keys().any(|key| of(&key))
+    READ.keys().any(of)
 }
 
 /// The template of what a value of a reg* type shows as a text.
@@ -229,7 +229,8 @@ impl Function {
                 (WordKind::Name(schema), Some(dot), Some(name)) if schema == "lookup" && dot.is_sign(".") => {
                     let keys = if self.asks_by_first(at + 3) { keys } else { None };
                     let found = name.name().and_then(|own| {
-                        let keys = keys.unwrap_or(&Domain::Any);
+                        // Who asks is no matter of the argument.
+                        let keys = keys.filter(|_| own != "session").unwrap_or(&Domain::Any);
                         lookup::literal(own, asked.visible, asked.expander.overlays, asked.path, keys)
                     });
                     found.map(|found| (found, name))

@@ -148,6 +148,25 @@ fn object(name: &str, visible: &Visible, overlays: &Overlays, path: &Path) -> Op
                 [of_text(product.oid + ARRAY_TYPE, format!("{own}[]")), of_text(product.oid + ROW_TYPE, own)]
             }))
             .collect(),
+        "session" => {
+            let session = &visible.session;
+            [
+                ("usename", session.user.clone()),
+                ("useroid", session.user_oid.to_string()),
+                ("datname", session.database.clone()),
+                ("datoid", session.database_oid.to_string()),
+            ]
+            .map(|(key, value)| (key.to_owned(), Value::Text(value)))
+            .into()
+        }
+        "type_oids" => {
+            let of_columns = visible.types.iter().flat_map(|(oid, name)| {
+                let bare = quoted(name);
+                [format!("public.{bare}"), bare].map(|name| (name, Value::Text(oid.to_string())))
+            });
+            let rows = products().map(|product| (product.written(), Value::Text((product.oid + ROW_TYPE).to_string())));
+            rows.chain(of_columns).collect()
+        }
         "index_definitions" => keys().map(|key| of_text(key.index, key.index_definition())).collect(),
         "constraint_definitions" => keys().map(|key| of_text(key.constraint, key.definition())).collect(),
         "index_columns" => keys()

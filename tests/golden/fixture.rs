@@ -92,13 +92,14 @@ fn system() -> Vec<SystemRelation> {
         let (schema, rest) = line.split_once('.').unwrap();
         let (name, columns) = rest.split_once(' ').unwrap();
         let column = |column: &str| {
-            let words: Vec<&str> = column.split(' ').collect();
-            let (type_schema, type_name) = words[1].split_once('.').unwrap();
+            let (name, rest) = column.split_once(' ').unwrap();
+            let (full_type, oid) = rest.split_once(' ').unwrap();
+            let (type_schema, type_name) = full_type.split_once('.').unwrap();
             SystemColumn {
-                name: words[0].to_owned(),
+                name: name.to_owned(),
                 type_schema: type_schema.to_owned(),
                 type_name: type_name.to_owned(),
-                type_oid: words[2].parse().unwrap(),
+                type_oid: oid.parse().unwrap(),
             }
         };
         SystemRelation {

@@ -155,7 +155,7 @@ fn nothing_hidden_by_oid(f: &Fixture) {
     ];
     for function in functions {
         for oid in &oids {
-            for argument in [format!("{oid}"), format!("x.o"), format!("'{oid}'::oid")] {
+            for argument in [oid.clone(), "x.o".to_owned(), format!("'{oid}'::oid")] {
                 let sql = format!("SELECT {} FROM (VALUES ({oid}::oid)) AS x(o)", function.replace('$', &argument));
                 let told = everything(&mut wire, &sql);
                 assert!(!told.contains(CANARY), "{sql}: {told}");

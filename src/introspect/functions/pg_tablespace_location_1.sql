@@ -1,2 +1,2 @@
--- Where a relation lies is the warehouse's affair.
-SELECT NULL::pg_catalog.text
+-- Where a relation lies is the warehouse's affair; Postgres says nothing of its own two either.
+SELECT CASE WHEN $1 IN (1663, 1664) THEN ''::pg_catalog.text END

@@ -1,2 +1,2 @@
 -- The session's user; every other role is a number.
-SELECT CASE WHEN $1 = (SELECT s.useroid FROM map.session AS s) THEN (SELECT pg_catalog.quote_ident(s.usename) FROM map.session AS s) ELSE ($1)::pg_catalog.text END
+SELECT CASE WHEN ($1)::pg_catalog.text = lookup.session ->> 'useroid' THEN pg_catalog.quote_ident(lookup.session ->> 'usename') ELSE ($1)::pg_catalog.text END

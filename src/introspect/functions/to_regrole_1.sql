@@ -1,2 +1,2 @@
 -- The session's user alone.
-SELECT s.useroid FROM map.session AS s WHERE pg_catalog.quote_ident(s.usename) = ($1)::pg_catalog.text
+SELECT CASE WHEN pg_catalog.quote_ident(lookup.session ->> 'usename') = ($1)::pg_catalog.text THEN (lookup.session ->> 'useroid')::pg_catalog.oid END

@@ -1,3 +1,4 @@
--- The OID of a visible type by its own name or by that of the standard; a hidden one is unknown. Postgres' own function would tell
--- an error from a missing schema.
-SELECT (SELECT pg_catalog.min(t.oid) FROM shown.pg_type AS t WHERE t.typname = ($1)::pg_catalog.text OR t.oid < 16384 AND pg_catalog.format_type(t.oid, NULL) = ($1)::pg_catalog.text)
+-- A built in type or one of a visible column. Only a name that can be Postgres' own is asked of the warehouse: any other would
+-- tell which of its schemas exist.
+SELECT COALESCE((lookup.type_oids ->> ($1)::pg_catalog.text)::pg_catalog.oid,
+  CASE WHEN ($1)::pg_catalog.text OPERATOR(pg_catalog.~) '^(pg_catalog[.])?[^.]*$' THEN pg_catalog.to_regtype(($1)::pg_catalog.text)::pg_catalog.oid END)
