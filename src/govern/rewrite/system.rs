@@ -93,6 +93,7 @@ impl Walker<'_> {
             name: of_view.name.clone(),
             origins: vec![Origin { reference, column }],
             shows: Some(Origin { reference, column }),
+            row: None,
         });
         let mut columns = Columns { list: list.collect(), complete: true };
         columns.renamed(names);
