@@ -1,23 +1,20 @@
 -- What SQLAlchemy 1.4.54's inspector sends (psycopg2), and pandas.
 -- name: connect
-SELECT rolname    FROM pg_catalog.pg_roles   WHERE rolname LIKE '%'
-LIMIT 1000;
--- name: connect (2)
 BEGIN;
--- name: connect (3)
+-- name: connect (2)
 SELECT t.oid, typarray
 FROM pg_type t JOIN pg_namespace ns
     ON typnamespace = ns.oid
 WHERE typname = 'hstore';
--- name: connect (4)
+-- name: connect (3)
 ROLLBACK;
--- name: connect (5)
+-- name: connect (4)
 select pg_catalog.version();
--- name: connect (6)
+-- name: connect (5)
 select current_schema();
--- name: connect (7)
+-- name: connect (6)
 show transaction isolation level;
--- name: connect (8)
+-- name: connect (7)
 show standard_conforming_strings;
 -- name: get_schema_names 
 SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg_%' ORDER BY nspname;
@@ -227,9 +224,6 @@ SELECT conname
            FROM  pg_catalog.pg_constraint r
            WHERE r.conrelid = {relation web-site.events} AND r.contype = 'p'
            ORDER BY 1;
--- name: get_pk_constraint web-site.events (3)
-SELECT datname FROM pg_catalog.pg_database  WHERE datname LIKE '%'
-LIMIT 1000;
 -- name: get_foreign_keys sales.orders
 SELECT r.conname,
                 pg_catalog.pg_get_constraintdef(r.oid, true) as condef,
@@ -428,9 +422,6 @@ SELECT
             WHERE
                 cons.conrelid = {relation web-site.events} AND
                 cons.contype = 'c';
--- name: get_check_constraints web-site.events (2)
-SELECT a.attname, NULL::pg_catalog.text FROM pg_catalog.pg_attribute a, pg_catalog.pg_class c, pg_catalog.pg_namespace nr WHERE c.oid = a.attrelid and a.attnum > 0 and not a.attisdropped AND (a.attname) LIKE '%' AND c.relname = 'orders' AND c.relnamespace = nr.oid AND nr.nspname = 'sales'
-LIMIT 1000;
 -- name: get_table_comment sales.orders
 SELECT
                 pgd.description as table_comment
