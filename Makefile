@@ -11,8 +11,8 @@ DEMO_ARGS ?=
 demo:
 	@.ci/install demo
 	@echo "Building pgveil (a few minutes the first time) …"
-	@cargo build --release --bin pgveil $$(.ci/features)
-	@exec "$${CARGO_TARGET_DIR:-target}/release/pgveil" demo $(DEMO_ARGS)
+	@cargo build --profile demo --bin pgveil $$(.ci/features)
+	@exec "$${CARGO_TARGET_DIR:-target}/demo/pgveil" demo $(DEMO_ARGS)
 
 lint:
 	cargo fmt --check

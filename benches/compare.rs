@@ -1,11 +1,11 @@
 //! Direct PostgreSQL, pgbouncer and pgveil side by side, in one interleaved run: `cargo bench --bench compare`.
 //!
-//! Points: pgbench look-ups by key, in the three protocols. Stream: a million rows through a client that only counts bytes.
-//! Idle: a thousand logged-in connections. Large: ten million rows (BENCH_ROWS) to a client that stops reading for a while, and
-//! what pgveil takes of memory meanwhile. Masks and the audit log are on. The others are asked twice: for the raw columns, and,
-//! as `+masks`, with the very SQL that pgveil sends, since what the warehouse needs for a mask is no cost of the way. Figures
-//! are medians over rounds; ratios are taken within a round, since these machines drift. `-- points`, `-- stream`, `-- idle`,
-//! `-- large` run one part; BENCH_ROUNDS and BENCH_SECONDS set how much.
+//! Points: pgbench look-ups by key, in the three protocols, of a masked column and of one without a mask. Stream: a million
+//! rows through a client that only counts bytes. Idle: a thousand logged-in connections. Large: ten million rows (BENCH_ROWS) to
+//! a client that stops reading for a while, and what pgveil takes of memory meanwhile. Masks and the audit log are on. The
+//! others are asked twice: for the raw columns, and, as `+masks`, with the very SQL that pgveil sends, since what the warehouse
+//! needs for a mask is no cost of the way. Figures are medians over rounds; ratios are taken within a round, since these
+//! machines drift. `-- points`, `-- stream`, `-- idle`, `-- large` run one part; BENCH_ROUNDS and BENCH_SECONDS set how much.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -309,60 +309,57 @@ fn report<const N: usize>(
 }
 
 fn points(dir: &Path, endpoints: &[Endpoint], rounds: usize, seconds: usize) {
-    let mut samples = BTreeMap::new();
-    let question = Question::new(dir, &format!("SELECT abalance FROM {{}} WHERE aid = {KEY}"));
-    for endpoint in endpoints {
-        let asked = question.of(endpoint.asked).replace(KEY, ":aid");
-        let text = format!("\\set aid random(1, {ROWS})\n{asked};\n");
-        fs::write(dir.join(format!("{}.sql", endpoint.name)), text).unwrap();
-    }
-    for round in 0..rounds {
-        for (what, protocol) in PROTOCOLS.iter().enumerate() {
-            for turn in 0..endpoints.len() {
-                let endpoint = &endpoints[(turn + round) % endpoints.len()];
-                let before = cpu(endpoint.pid);
-                let out = pgbench()
-                    .args([
-                        "-n",
-                        "-M",
-                        protocol,
-                        "-c",
-                        &CLIENTS.to_string(),
-                        "-j",
-                        "2",
-                        "-T",
-                        &seconds.to_string(),
-                        "-h",
-                        "127.0.0.1",
-                    ])
-                    .args(["-p", &endpoint.port.to_string(), "-U", endpoint.user, "-f"])
-                    .arg(dir.join(format!("{}.sql", endpoint.name)))
-                    .arg(if endpoint.name.starts_with("pgbouncer") && *protocol == "prepared" {
-                        "bench_prepared"
-                    } else {
-                        "bench"
-                    })
-                    .output()
-                    .expect("pgbench");
-                let text = String::from_utf8_lossy(&out.stdout);
-                let number = |label: &str| {
-                    text.lines()
-                        .find_map(|l| l.strip_prefix(label)?.trim().split([' ', '/']).next()?.parse::<f64>().ok())
-                };
-                let (Some(tps), Some(done)) = (number("tps ="), number("number of transactions actually processed:"))
-                else {
-                    eprintln!("{} {protocol} failed: {}", endpoint.name, String::from_utf8_lossy(&out.stderr));
-                    continue;
-                };
-                samples
-                    .entry((what, endpoint.name))
-                    .or_insert_with(Vec::new)
-                    .push([tps, (cpu(endpoint.pid) - before) / done * 1e3]);
-            }
+    // A column that a mask shows, and one that is seen as it is (beside masked ones).
+    for (title, column) in [("a masked column", "abalance"), ("a column without a mask", "bid")] {
+        let question = Question::new(dir, &format!("SELECT {column} FROM {{}} WHERE aid = {KEY}"));
+        for endpoint in endpoints {
+            let asked = question.of(endpoint.asked).replace(KEY, ":aid");
+            let text = format!("\\set aid random(1, {ROWS})\n{asked};\n");
+            fs::write(script(dir, endpoint), text).unwrap();
         }
-        eprintln!("points: round {} of {rounds}", round + 1);
+        let mut samples = BTreeMap::new();
+        for round in 0..rounds {
+            for (what, protocol) in PROTOCOLS.iter().enumerate() {
+                for turn in 0..endpoints.len() {
+                    let endpoint = &endpoints[(turn + round) % endpoints.len()];
+                    if let Some(sample) = look_ups(dir, endpoint, protocol, seconds) {
+                        samples.entry((what, endpoint.name)).or_insert_with(Vec::new).push(sample);
+                    }
+                }
+            }
+            eprintln!("points, {title}: round {} of {rounds}", round + 1);
+        }
+        report(&format!("Points, {title}, {CLIENTS} clients"), ["tps", "own CPU ms/query"], &samples, &PROTOCOLS);
     }
-    report(&format!("Points, {CLIENTS} clients"), ["tps", "own CPU ms/query"], &samples, &PROTOCOLS);
+}
+
+fn script(dir: &Path, endpoint: &Endpoint) -> PathBuf {
+    dir.join(format!("{}.sql", endpoint.name))
+}
+
+/// One run of pgbench: look-ups a second, and what the endpoint itself took of CPU for each, in ms.
+fn look_ups(dir: &Path, endpoint: &Endpoint, protocol: &str, seconds: usize) -> Option<[f64; 2]> {
+    let database = match protocol {
+        "prepared" if endpoint.name.starts_with("pgbouncer") => "bench_prepared",
+        _ => "bench",
+    };
+    let before = cpu(endpoint.pid);
+    let out = pgbench()
+        .args(["-n", "-M", protocol, "-c", &CLIENTS.to_string(), "-j", "2", "-T", &seconds.to_string()])
+        .args(["-h", "127.0.0.1", "-p", &endpoint.port.to_string(), "-U", endpoint.user, "-f"])
+        .arg(script(dir, endpoint))
+        .arg(database)
+        .output()
+        .expect("pgbench");
+    let text = String::from_utf8_lossy(&out.stdout);
+    let number = |label: &str| {
+        text.lines().find_map(|l| l.strip_prefix(label)?.trim().split([' ', '/']).next()?.parse::<f64>().ok())
+    };
+    let (Some(tps), Some(done)) = (number("tps ="), number("number of transactions actually processed:")) else {
+        eprintln!("{} {protocol} failed: {}", endpoint.name, String::from_utf8_lossy(&out.stderr));
+        return None;
+    };
+    Some([tps, (cpu(endpoint.pid) - before) / done * 1e3])
 }
 
 fn stream(dir: &Path, endpoints: &[Endpoint], rounds: usize) {

@@ -172,9 +172,7 @@ impl LocalPostgres {
 
     fn initialise(&self) -> Result<(), LocalPostgresError> {
         let mut initdb = self.command("initdb");
-        initdb
-            .args(["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions", "-U", SUPERUSER, "-D"])
-            .arg(self.data());
+        initdb.args(["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "-U", SUPERUSER, "-D"]).arg(self.data());
         match &self.options.password {
             Some(password) => {
                 let file = self.write("password", password)?;

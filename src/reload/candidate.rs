@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::catalog::Product;
 use crate::config::{OnCatalogError, ServerConfig, StateUrl};
 use crate::document::Unset;
 use crate::error::{Diagnostic, Diagnostics, Level};
@@ -42,6 +43,33 @@ pub async fn build(
     blocking(&sources.texts.server.path, move || Snapshot::build(parts)).await
 }
 
+/// As [`build`], for files that may be new, after `served`, which were good. A product that was in them as it is now and does
+/// not fit its relation has not gone wrong: the warehouse has changed. It is withheld, as at any other time, and the others are
+/// served. One that is new, or that the change of another file concerns, makes the files wrong.
+pub async fn build_anew(
+    sources: &Sources,
+    facts: &Facts,
+    served: Option<&Sources>,
+    breaches: &Breaches,
+    generation: u64,
+) -> Result<(Snapshot, Diagnostics), Diagnostics> {
+    let findings = match build(sources, facts, breaches, generation).await {
+        Ok(built) => return Ok(built),
+        Err(findings) => findings,
+    };
+    let same_surroundings = |served: &&Sources| {
+        served.server.warehouses == sources.server.warehouses
+            && served.server.hash_key.is_some() == sources.server.hash_key.is_some()
+            && served.policy.functions == sources.policy.functions
+    };
+    let Some(served) = served.filter(same_surroundings) else { return Err(findings) };
+    let is_new = |product: &Product| served.catalog.iter().all(|other| **other != *product);
+    if sources.catalog.iter().any(|product| is_at_fault(product, &findings) && is_new(product)) {
+        return Err(findings);
+    }
+    build_what_fits(sources, facts, breaches, generation).await
+}
+
 /// As [`build`], but products that do not fit their relations are withheld, with errors among the findings: of these relations
 /// nothing counts as known.
 pub async fn build_what_fits(
@@ -61,9 +89,8 @@ pub async fn build_what_fits(
             Err(findings) => findings,
         };
         let mut forgotten = false;
-        for product in sources.catalog.iter() {
-            let misfits = findings.iter().any(|finding| finding.level == Level::Error && finding.file == product.file);
-            if let Some(relations) = known.relations.get_mut(&product.warehouse).filter(|_| misfits) {
+        for product in sources.catalog.iter().filter(|product| is_at_fault(product, &findings)) {
+            if let Some(relations) = known.relations.get_mut(&product.warehouse) {
                 let before = relations.len();
                 relations.retain(|(name, _)| *name != product.relation);
                 forgotten |= relations.len() < before;
@@ -74,6 +101,10 @@ pub async fn build_what_fits(
         }
         withheld.extend(findings);
     }
+}
+
+fn is_at_fault(product: &Product, findings: &Diagnostics) -> bool {
+    findings.iter().any(|finding| finding.level == Level::Error && finding.file == product.file)
 }
 
 /// Runs what takes a while away from the threads that serve clients.

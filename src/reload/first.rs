@@ -83,8 +83,10 @@ pub async fn build(config: &Path, server: &ServerConfig, store: &Store) -> Resul
     });
     let problems = match candidate::read(config).await {
         Ok((sources, mut warnings)) => {
+            let served = kept.as_ref().and_then(|kept| kept.texts.clone().compile(&Environment, Unset::Error).ok());
+            let served = served.map(|(served, _)| served);
             let (facts, unasked) = candidate::ask(server, &sources, &known).await;
-            match candidate::build(&sources, &facts, &breaches, generation).await {
+            match candidate::build_anew(&sources, &facts, served.as_ref(), &breaches, generation).await {
                 Ok((snapshot, more)) => {
                     warnings.extend(more);
                     candidate::log_findings(&warnings);
@@ -120,13 +122,8 @@ async fn last_good(
 ) -> Option<First> {
     let (sources, _) = texts.compile(&Environment, Unset::Error).ok()?;
     let (asked, unasked) = candidate::ask(server, &sources, known).await;
-    // The warehouse may be what changed: then the facts that the catalog was good with.
-    for facts in [asked, known.clone()] {
-        if let Ok((snapshot, _)) = candidate::build(&sources, &facts, breaches, generation).await {
-            let outcome = ReloadOutcome::LastGood;
-            let warnings = Diagnostics::default();
-            return Some(First { sources, snapshot, facts, outcome, warnings, problems: None, unasked });
-        }
-    }
-    None
+    let (snapshot, _) = candidate::build_what_fits(&sources, &asked, breaches, generation).await.ok()?;
+    let outcome = ReloadOutcome::LastGood;
+    let warnings = Diagnostics::default();
+    Some(First { sources, snapshot, facts: asked, outcome, warnings, problems: None, unasked })
 }

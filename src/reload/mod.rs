@@ -208,7 +208,8 @@ impl Reloader {
     async fn try_swap(&mut self, sources: Sources, mut warnings: Diagnostics) {
         let (facts, unasked) = candidate::ask(&sources.server, &sources, &self.facts).await;
         let generation = self.shared.snapshot().generation() + 1;
-        let built = candidate::build(&sources, &facts, &self.shared.breaches.load_full(), generation).await.and_then(
+        let breaches = self.shared.breaches.load_full();
+        let built = candidate::build_anew(&sources, &facts, Some(&self.sources), &breaches, generation).await.and_then(
             |(snapshot, more)| {
                 warnings.extend(more);
                 let former = self.shared.pools.load();

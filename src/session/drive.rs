@@ -236,7 +236,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// Sends what there is for the client. True: there is room again for what waits in the warehouse.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         let full = self.outbox.len() >= MOST_WAITING_FOR_CLIENT;
-        while !self.outbox.is_empty() {
+        let patient = self.is_patient();
+        while !patient && !self.outbox.is_empty() {
             match Pin::new(&mut self.stream).poll_write(cx, &self.outbox) {
                 Poll::Ready(Ok(0) | Err(_)) => return Err(End::Closed),
                 Poll::Ready(Ok(sent)) => self.outbox.advance(sent),
@@ -252,6 +253,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             self.outbox = bytes::BytesMut::new();
         }
         Ok(full)
+    }
+
+    /// What pgveil has answered itself goes with the rest of an answer that is coming: Postgres sends neither before Sync.
+    fn is_patient(&self) -> bool {
+        self.lease.is_some() && self.exchange.ends_with_ready() && is_completions(&self.outbox)
     }
 
     /// Reads what the client sends, also while its earlier messages are under way: so its going away is noticed.
@@ -313,6 +319,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         })
         .await
     }
+}
+
+/// Whether these are ParseComplete, BindComplete and CloseComplete, a few of them.
+fn is_completions(frames: &[u8]) -> bool {
+    const MOST: usize = 8 * 5;
+    frames.len() <= MOST && frames.chunks(5).all(|frame| matches!(frame, [b'1'..=b'3', 0, 0, 0, 4]))
 }
 
 /// Sends what there is for a client to whom nothing else will be said.

@@ -15,7 +15,8 @@ use crate::wire::{TransactionStatus, backend};
 
 use super::clock::Deadline;
 use super::drive::{self, timed_out};
-use super::exchange::{Effect, Ending, Made, Run, Unexpected, Way};
+use super::exchange::{Effect, Made};
+use super::run::{Ending, Run, Unexpected, Way};
 use super::{End, Session};
 
 /// How long a warehouse that was asked to cancel may take before its connection is given up.

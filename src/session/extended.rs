@@ -6,22 +6,22 @@
 
 use std::sync::{Arc, OnceLock};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::{ClientError, ErrorKind, sqlstate};
-use crate::govern::decide::{Decision, Plan};
+use crate::govern::decide::Plan;
 use crate::govern::permit::Permit;
 use crate::sql::statement::SessionStatement;
-use crate::upstream::{Connection, StatementName, UpstreamSettings};
-use crate::wire::backend::{self, Field};
-use crate::wire::frontend::{Bind, Execute, Parse, Target};
+use crate::upstream::{StatementName, UpstreamSettings};
+use crate::wire::frontend::{Bind, Parse, Target};
 
 use super::drive::Trouble;
-use super::exchange::{Asked, Description, Expect, Made, Run, Way, is_guarded};
-use super::local::{boolean, changed, columns, no_statement, statement_exists};
+use super::exchange::{Asked, Description, Expect, Made};
+use super::local::{no_statement, statement_exists};
 use super::portals::{Portal, Prepared};
 use super::records::Pending;
+use super::run::is_guarded;
 use super::transaction::aborted;
 use super::{End, Session};
 
@@ -31,7 +31,7 @@ const CLOSE_COMPLETE: &[u8] = &[b'3', 0, 0, 0, 4];
 
 /// What a prepared statement is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
+pub(super) enum Use {
     /// The client has given it a name.
     Named,
     /// It is the client's unnamed one; `bound`: a portal is made of it.
@@ -39,14 +39,14 @@ enum Use {
 }
 
 impl Use {
-    fn of(name: &str, bound: bool) -> Self {
+    pub(super) fn of(name: &str, bound: bool) -> Self {
         if name.is_empty() { Self::Unnamed { bound } } else { Self::Named }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// A refusal ends the pipeline, not the session.
-    async fn or_refuse(&mut self, result: Result<(), Trouble>) -> Result<(), End> {
+    pub(super) async fn or_refuse(&mut self, result: Result<(), Trouble>) -> Result<(), End> {
         match result {
             Ok(()) => Ok(()),
             Err(Trouble::End(end)) => Err(end),
@@ -55,7 +55,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     }
 
     /// Answers with frames of pgveil's own, behind what is outstanding.
-    fn answer_in_order(&mut self, frames: Bytes, made: Made) {
+    pub(super) fn answer_in_order(&mut self, frames: Bytes, made: Made) {
         match self.lease.as_mut() {
             Some(lease) if !self.exchange.is_empty() => {
                 lease.answer(frames);
@@ -227,7 +227,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     }
 
     /// Where a statement lies on the lease, prepared again if it must be.
-    fn on_lease(&mut self, prepared: &Arc<Prepared>, permit: &Permit, way: Use) -> Result<StatementName, Trouble> {
+    pub(super) fn on_lease(
+        &mut self,
+        prepared: &Arc<Prepared>,
+        permit: &Permit,
+        way: Use,
+    ) -> Result<StatementName, Trouble> {
         if let Some((unnamed, lies)) = &self.unnamed
             && Arc::ptr_eq(unnamed, prepared)
         {
@@ -299,242 +304,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let portal = Portal { prepared, on_lease, sent: 0, ended: false, binary, formats };
         self.portals.insert(name.to_owned(), portal);
         Ok(())
-    }
-
-    /// Describe
-    pub(super) async fn describe(&mut self, target: Target<'_>) -> Result<(), End> {
-        self.begin_message()?;
-        let result = match target {
-            Target::Statement(name) => self.describe_statement(name).await,
-            Target::Portal(name) => self.describe_portal(name).await,
-        };
-        self.or_refuse(result).await
-    }
-
-    async fn describe_statement(&mut self, name: &str) -> Result<(), Trouble> {
-        let prepared = self.current_statement(name).await?;
-        match prepared.permit() {
-            Some(permit) => {
-                if self.exchange.is_empty() {
-                    self.check_not_failed(&prepared.text).await?;
-                }
-                self.checkout(permit).await?;
-                let statement = self.on_lease(&prepared, permit, Use::of(name, false))?;
-                self.enqueue(|connection| connection.describe_statement(&statement))?;
-                self.expect_description(permit, true);
-                Ok(())
-            }
-            None => self.describe_locally(&prepared, true, false).await,
-        }
-    }
-
-    async fn describe_portal(&mut self, name: &str) -> Result<(), Trouble> {
-        let Some(portal) = self.portals.get(name) else { return self.describe_cursor(name) };
-        let (prepared, binary) = (Arc::clone(&portal.prepared), portal.binary);
-        match prepared.permit() {
-            Some(permit) => {
-                self.enqueue(|connection| connection.describe_portal(name))?;
-                self.expect_description(permit, false);
-                Ok(())
-            }
-            None => self.describe_locally(&prepared, false, binary).await,
-        }
-    }
-
-    /// A cursor of SQL is a portal too.
-    fn describe_cursor(&mut self, name: &str) -> Result<(), Trouble> {
-        let permit = self.cursors.get(name).and_then(|cursor| cursor.prepared.permit().map(Arc::clone));
-        let Some(permit) = permit else { return Err(no_portal(name).into()) };
-        self.enqueue(|connection| connection.describe_portal(name))?;
-        self.expect_description(&permit, false);
-        Ok(())
-    }
-
-    /// An Execute of a cursor of SQL.
-    async fn execute_cursor(&mut self, name: &str, max_rows: u32) -> Result<(), Trouble> {
-        let permit = self.current_cursor(name).await?;
-        let Some(cursor) = self.cursors.get(name) else { return Err(no_portal(name).into()) };
-        let (prepared, sent) = (Arc::clone(&cursor.prepared), cursor.sent);
-        self.checkout(&permit).await?;
-        self.enqueue(|connection| connection.execute(name, i32::try_from(max_rows).unwrap_or(i32::MAX)))?;
-        let run = Run::new(Way::Cursor(name.to_owned()), permit, false, sent, self.taken);
-        let place = self.exchange.push(Expect::Run(Box::new(run)));
-        self.pending.push(Pending { place, prepared, parse: false });
-        Ok(())
-    }
-
-    fn expect_description(&mut self, permit: &Permit, parameters: bool) {
-        let explain = permit.explain.as_ref().map(|shape| shape.format);
-        let guarded = is_guarded(permit);
-        let description = Description { parameters, explain, guarded, ..Description::default() };
-        self.exchange.push(Expect::Description(description));
-    }
-
-    /// The description of a statement that pgveil answers itself; a FETCH has that of its cursor.
-    async fn describe_locally(
-        &mut self,
-        prepared: &Arc<Prepared>,
-        statement: bool,
-        binary: bool,
-    ) -> Result<(), Trouble> {
-        self.settle().await?;
-        if self.skipping {
-            return Ok(());
-        }
-        if statement {
-            backend::parameter_description(&mut self.outbox, &[]);
-        }
-        match prepared.plan() {
-            Some(Plan::Session(SessionStatement::Fetch { moving: false, cursor, .. }))
-                if self.cursors.contains_key(cursor) && self.lease.is_some() =>
-            {
-                let cursor = cursor.clone();
-                self.enqueue(|connection| connection.describe_portal(&cursor))?;
-                let description = Description { guarded: true, binary, ..Description::default() };
-                self.exchange.push(Expect::Description(description));
-            }
-            Some(Plan::Execute { name, .. }) => {
-                let executed = self.current_statement(name).await?;
-                match executed.permit() {
-                    Some(permit) => {
-                        self.checkout(permit).await?;
-                        let name = self.on_lease(&executed, permit, Use::Named)?;
-                        self.enqueue(|connection| connection.describe_statement(&name))?;
-                        self.expect_description(permit, false);
-                    }
-                    None => backend::no_data(&mut self.outbox),
-                }
-            }
-            Some(Plan::Session(session)) => {
-                let mut fields = columns(session);
-                for field in &mut fields {
-                    field.format = i16::from(binary);
-                }
-                match fields.is_empty() {
-                    true => backend::no_data(&mut self.outbox),
-                    false => backend::row_description(&mut self.outbox, &fields),
-                }
-            }
-            Some(Plan::Signal(signal)) => {
-                let field = Field { format: i16::from(binary), ..boolean(&signal.column) };
-                backend::row_description(&mut self.outbox, &[field]);
-            }
-            _ => backend::no_data(&mut self.outbox),
-        }
-        Ok(())
-    }
-
-    /// Execute
-    pub(super) async fn execute(&mut self, execute: &Execute<'_>) -> Result<(), End> {
-        self.begin_message()?;
-        let result = self.try_execute(execute).await;
-        self.or_refuse(result).await
-    }
-
-    async fn try_execute(&mut self, execute: &Execute<'_>) -> Result<(), Trouble> {
-        let name = execute.portal;
-        self.check_open_portal(name).await?;
-        let Some(portal) = self.portals.get(name) else {
-            return match self.cursors.contains_key(name) {
-                true => self.execute_cursor(name, execute.max_rows).await,
-                false => Err(no_portal(name).into()),
-            };
-        };
-        let (prepared, sent, ended) = (Arc::clone(&portal.prepared), portal.sent, portal.ended);
-        if let Some(Plan::Declare { .. }) = prepared.plan()
-            && let Some(decided) = prepared.decided.first()
-        {
-            let run = |connection: &mut Connection, _: &Permit| connection.execute(name, 0);
-            return self.declare(&prepared.text, &prepared.decided, decided, run, false).await;
-        }
-        match prepared.permit() {
-            Some(permit) if !ended => {
-                self.execute_upstream(name, &prepared, permit, sent, execute.max_rows)?;
-                Ok(())
-            }
-            Some(_) => {
-                // The row cap has ended it: there is nothing more of it.
-                let mut out = BytesMut::new();
-                backend::command_complete(&mut out, "SELECT 0");
-                self.answer_in_order(out.freeze(), Made::Nothing);
-                Ok(())
-            }
-            None => {
-                self.settle().await?;
-                if self.skipping {
-                    return Ok(());
-                }
-                self.execute_local_portal(name, &prepared, ended).await
-            }
-        }
-    }
-
-    fn execute_upstream(
-        &mut self,
-        name: &str,
-        prepared: &Arc<Prepared>,
-        permit: &Arc<Permit>,
-        sent: u64,
-        max_rows: u32,
-    ) -> Result<(), Trouble> {
-        let max_rows = i32::try_from(max_rows).unwrap_or(i32::MAX);
-        self.enqueue(|connection| connection.execute(name, max_rows))?;
-        let way = Way::Portal(name.to_owned());
-        let mut run = Run::new(way, Arc::clone(permit), prepared.copy_header(), sent, self.taken);
-        run.notices = self.notices_of(permit);
-        let place = self.exchange.push(Expect::Run(Box::new(run)));
-        self.pending.push(Pending { place, prepared: Arc::clone(prepared), parse: false });
-        Ok(())
-    }
-
-    async fn execute_local_portal(&mut self, name: &str, prepared: &Arc<Prepared>, ended: bool) -> Result<(), Trouble> {
-        if matches!(prepared.plan(), Some(Plan::Empty)) {
-            backend::empty_query(&mut self.outbox);
-            return Ok(());
-        }
-        if ended {
-            return Err(ClientError::new(
-                ErrorKind::Client,
-                sqlstate::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!("portal \"{name}\" cannot be run"),
-            )
-            .into());
-        }
-        let formats = self.portals.get_mut(name).map(|portal| {
-            portal.ended = true;
-            portal.formats.clone()
-        });
-        Ok(self.execute_locally(prepared, formats.unwrap_or_default()).await?)
-    }
-
-    /// An open portal of before a reload goes on only if it would be allowed in the same way now.
-    pub(super) async fn check_open_portal(&mut self, name: &str) -> Result<(), Trouble> {
-        let Some(portal) = self.portals.get(name) else { return Ok(()) };
-        let prepared = Arc::clone(&portal.prepared);
-        let Some(before) = prepared.permit().filter(|_| prepared.epoch != self.epoch) else { return Ok(()) };
-        let now = self.decide(&prepared.text, &prepared.types).ok();
-        let permit = now.as_ref().and_then(|decided| match &decided.first()?.decision {
-            Decision::Allow(Plan::Upstream(permit) | Plan::Declare { permit, .. }) => Some(permit),
-            Decision::Allow(Plan::Prepare { permit, .. }) if prepared.by_sql => Some(permit),
-            _ => None,
-        });
-        match (permit, &now) {
-            (Some(permit), Some(decided)) if permit.sql == before.sql => {
-                let text = Arc::clone(&prepared.text);
-                let (types, by_sql, epoch) = (prepared.types.clone(), prepared.by_sql, self.epoch);
-                let read_under = prepared.read_under.clone();
-                let decided = Arc::clone(decided);
-                if let Some(portal) = self.portals.get_mut(name) {
-                    portal.prepared = Arc::new(Prepared { text, types, by_sql, decided, epoch, read_under });
-                }
-                Ok(())
-            }
-            _ => {
-                self.settle().await?;
-                self.portals.remove(name);
-                Err(changed("portal", name).into())
-            }
-        }
     }
 
     /// Close
@@ -626,7 +395,7 @@ fn portal_exists(name: &str) -> ClientError {
     ClientError::new(ErrorKind::Client, sqlstate::DUPLICATE_CURSOR, message)
 }
 
-fn no_portal(name: &str) -> ClientError {
+pub(super) fn no_portal(name: &str) -> ClientError {
     ClientError::new(ErrorKind::Client, sqlstate::INVALID_CURSOR_NAME, format!("portal \"{name}\" does not exist"))
 }
 

@@ -1,6 +1,6 @@
 //! What pgveil answers itself, or with a statement of its own: settings, transactions, names, cursors.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
@@ -9,18 +9,19 @@ use crate::audit::Ticket;
 use crate::error::{ClientError, ErrorKind, Notice, sqlstate};
 use crate::govern::cache::{Decided, DecidedText};
 use crate::govern::decide::{Decision, Plan};
-use crate::govern::permit::{Permit, PermitKind};
+use crate::govern::permit::Permit;
 use crate::govern::settings as rules;
 use crate::govern::signal::Signal;
 use crate::sql::statement::{Discard, SessionStatement};
-use crate::upstream::{Connection, Control, UpstreamError};
+use crate::upstream::{Control, UpstreamError};
 use crate::wire::BindRest;
 use crate::wire::backend::{self, Field};
 
 use super::drive::Trouble;
-use super::exchange::{Asked, Expect, Run, Way};
+use super::exchange::{Asked, Expect};
 use super::portals::Prepared;
 use super::records::settle_ticket;
+use super::run::Run;
 use super::settings::{change, show};
 use super::simple::fail_ticket;
 use super::transaction::{Change, Step};
@@ -37,7 +38,7 @@ pub(super) enum Form {
 
 /// A small answer.
 #[derive(Debug, Default)]
-struct Answer {
+pub(super) struct Answer {
     columns: &'static [&'static str],
     /// The name of the one column of SHOW.
     column: Option<&'static str>,
@@ -46,7 +47,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn tag(tag: impl Into<String>) -> Self {
+    pub(super) fn tag(tag: impl Into<String>) -> Self {
         Self { tag: tag.into(), ..Self::default() }
     }
 }
@@ -267,35 +268,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
     }
 
-    async fn close_cursors(&mut self, name: Option<&str>) -> Result<Answer, Trouble> {
-        match name {
-            Some(name) => {
-                if !self.cursors.contains_key(name) {
-                    return Err(no_cursor(name).into());
-                }
-                self.control(&Control::CloseCursor(Some(name.to_owned())), None).await?;
-                self.cursors.remove(name);
-                Ok(Answer::tag("CLOSE CURSOR"))
-            }
-            None => {
-                if !self.cursors.is_empty() {
-                    self.control(&Control::CloseCursor(None), None).await?;
-                    self.cursors.clear();
-                }
-                Ok(Answer::tag("CLOSE CURSOR ALL"))
-            }
-        }
-    }
-
     /// Runs a statement of pgveil's own to its end, and says with which tag.
-    async fn control(&mut self, control: &Control, permit: Option<&Permit>) -> Result<String, Trouble> {
+    pub(super) async fn control(&mut self, control: &Control, permit: Option<&Permit>) -> Result<String, Trouble> {
         self.checkout_for(permit.and_then(|permit| permit.timeout)).await?;
         self.unnamed = None;
         self.enqueue(|connection| connection.control(control))?;
         self.await_control(false, None).await
     }
 
-    async fn await_control(&mut self, guarded: bool, asked: Option<Box<Asked>>) -> Result<String, Trouble> {
+    pub(super) async fn await_control(&mut self, guarded: bool, asked: Option<Box<Asked>>) -> Result<String, Trouble> {
         self.controlled = None;
         self.exchange.push(Expect::Control { guarded, asked });
         self.exchange.push(Expect::Ready { told: false });
@@ -309,196 +290,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
     }
 
-    /// PREPARE
-    async fn prepare(
-        &mut self,
-        text: &str,
-        whole: &DecidedText,
-        decided: &Decided,
-        name: &str,
-        types: &[String],
-        permit: &Arc<Permit>,
-    ) -> Result<(), Trouble> {
-        self.check_not_failed(text).await?;
-        if self.statements.contains_key(name) {
-            return Err(statement_exists(name).into());
-        }
-        let ticket = self.record_permit(text, decided, Some(permit)).await?;
-        if let Err(trouble) = self.prepare_upstream(decided, types, permit).await {
-            return Err(fail_ticket(ticket, trouble));
-        }
-        settle_ticket(ticket, 0, None);
-        let prepared = Prepared {
-            text: Arc::from(text),
-            types: Vec::new(),
-            by_sql: true,
-            decided: Arc::clone(whole),
-            epoch: self.epoch,
-            read_under: OnceLock::new(),
-        };
-        self.read_under(&prepared);
-        self.statements.insert(name.to_owned(), Arc::new(prepared));
-        backend::command_complete(&mut self.outbox, "PREPARE");
-        Ok(())
-    }
-
-    async fn prepare_upstream(
-        &mut self,
-        decided: &Decided,
-        types: &[String],
-        permit: &Arc<Permit>,
-    ) -> Result<(), Trouble> {
-        self.checkout(permit).await?;
-        self.unnamed = None;
-        let mut sent = None;
-        self.enqueue(|connection| {
-            sent = connection.prepare_by_sql(permit, types)?;
-            Ok(())
-        })?;
-        if let Some(preface) = sent {
-            let asked = Box::new(Asked { preface, ..Asked::new(decided, &[], permit) });
-            self.await_control(super::exchange::is_guarded(permit), Some(asked)).await?;
-        }
-        Ok(())
-    }
-
-    /// EXECUTE
-    async fn execute_by_name(
-        &mut self,
-        text: &str,
-        decided: &Decided,
-        name: &str,
-        arguments: &[String],
-        form: &Form,
-    ) -> Result<(), Trouble> {
-        self.check_not_failed(text).await?;
-        let prepared = self.current_statement(name).await?;
-        let Some(permit) = prepared.permit().filter(|permit| runs_by_name(permit)) else {
-            return Err(ClientError::new(
-                ErrorKind::Client,
-                sqlstate::FEATURE_NOT_SUPPORTED,
-                format!("EXECUTE of the prepared statement \"{name}\" is not supported"),
-            )
-            .with_hint("Run it by the means by which it was prepared.")
-            .into());
-        };
-        let types = if prepared.by_sql { prepared.type_names().to_vec() } else { type_names(&prepared.types) };
-        let ticket = self.record_permit(text, decided, Some(permit)).await?;
-        if let Err(trouble) = self.checkout(permit).await {
-            return Err(fail_ticket(ticket, trouble));
-        }
-        self.unnamed = None;
-        let read_under = self.read_under(&prepared);
-        let execute = |connection: &mut Connection| connection.execute_by_sql(permit, &types, &read_under, arguments);
-        if let Err(trouble) = self.enqueue(execute) {
-            return Err(fail_ticket(ticket, trouble));
-        }
-        let run = Run::new(Way::Text, Arc::clone(permit), false, 0, self.taken);
-        self.expect_run(run, permit, ticket, form);
-        self.exchange.push(Expect::Ready { told: matches!(form, Form::Simple { last: true }) });
-        self.next_deadline();
-        Ok(())
-    }
-
-    fn expect_run(&mut self, mut run: Run, permit: &Permit, ticket: Ticket, form: &Form) {
+    pub(super) fn expect_run(&mut self, mut run: Run, permit: &Permit, ticket: Ticket, form: &Form) {
         run.notices = self.notices_of(permit);
         run.ticket = Some(ticket);
         run.described = matches!(form, Form::Extended { .. });
         self.exchange.push(Expect::Run(Box::new(run)));
-    }
-
-    /// FETCH and MOVE
-    async fn fetch(
-        &mut self,
-        text: &str,
-        decided: &Decided,
-        fetch: &SessionStatement,
-        form: &Form,
-    ) -> Result<(), Trouble> {
-        let SessionStatement::Fetch { moving, cursor, direction } = fetch else { return Ok(()) };
-        self.check_not_failed(text).await?;
-        let (permit, sent, way) = self.fetched(cursor).await?;
-        let control = Control::Fetch { moving: *moving, cursor: cursor.clone(), direction: *direction };
-        let ticket = self.record_control(text, decided, &permit, &control).await?;
-        if let Err(trouble) = self.checkout(&permit).await {
-            return Err(fail_ticket(ticket, trouble));
-        }
-        self.unnamed = None;
-        let enqueued = match form {
-            Form::Simple { .. } => self.enqueue(|connection| connection.control(&control)),
-            Form::Extended { formats } => self.enqueue(|connection| {
-                let name = connection.parse_control(&control)?;
-                let rest: Vec<u8> = [&[0, 0, 0, 0], &**formats].concat();
-                connection.bind("", &name, &bind_rest(&rest)?)?;
-                connection.execute("", 0)
-            }),
-        };
-        if let Err(trouble) = enqueued {
-            return Err(fail_ticket(ticket, trouble));
-        }
-        if matches!(form, Form::Extended { .. }) {
-            self.exchange.push(Expect::Nothing);
-            self.exchange.push(Expect::Nothing);
-        }
-        let run = Run::new(way, Arc::clone(&permit), false, sent, self.taken);
-        self.expect_run(run, &permit, ticket, form);
-        if let Form::Simple { last } = form {
-            self.exchange.push(Expect::Ready { told: *last });
-        }
-        self.next_deadline();
-        Ok(())
-    }
-
-    /// What FETCH takes from: a cursor, or a portal, which is one too. With how much of it the client has got.
-    async fn fetched(&mut self, name: &str) -> Result<(Arc<Permit>, u64, Way), Trouble> {
-        if !self.cursors.contains_key(name) && self.portals.get(name).is_some_and(|portal| portal.on_lease) {
-            self.check_open_portal(name).await?;
-            if let Some(portal) = self.portals.get(name)
-                && let Some(permit) = portal.prepared.permit()
-            {
-                return Ok((Arc::clone(permit), portal.sent, Way::Portal(name.to_owned())));
-            }
-        }
-        let permit = self.current_cursor(name).await?;
-        let sent = self.cursors.get(name).map_or(0, |cursor| cursor.sent);
-        Ok((permit, sent, Way::Cursor(name.to_owned())))
-    }
-
-    /// The permit of a cursor, if it is still what would be decided now.
-    pub(super) async fn current_cursor(&mut self, name: &str) -> Result<Arc<Permit>, Trouble> {
-        let Some(cursor) = self.cursors.get(name) else { return Err(no_cursor(name).into()) };
-        let prepared = Arc::clone(&cursor.prepared);
-        let permit = |prepared: &Prepared| prepared.permit().map(Arc::clone).ok_or_else(|| no_cursor(name));
-        let before = permit(&prepared)?;
-        if prepared.epoch == self.epoch {
-            return Ok(before);
-        }
-        let now = self.decide(&prepared.text, &[]).ok().and_then(|decided| match &decided.first()?.decision {
-            Decision::Allow(Plan::Declare { permit, .. }) => Some((Arc::clone(&decided), Arc::clone(permit))),
-            _ => None,
-        });
-        match now {
-            Some((decided, permit)) if permit.sql == before.sql => {
-                if let Some(cursor) = self.cursors.get_mut(name) {
-                    let text = Arc::clone(&prepared.text);
-                    let epoch = self.epoch;
-                    let prepared = Prepared {
-                        text,
-                        types: Vec::new(),
-                        by_sql: false,
-                        decided,
-                        epoch,
-                        read_under: OnceLock::new(),
-                    };
-                    cursor.prepared = Arc::new(prepared);
-                }
-                Ok(permit)
-            }
-            _ => {
-                self.close_cursors(Some(name)).await?;
-                Err(changed("cursor", name).into())
-            }
-        }
     }
 
     /// Tells a small answer.
@@ -578,20 +374,6 @@ pub(super) fn columns(statement: &SessionStatement) -> Vec<Field<'static>> {
     }
 }
 
-fn runs_by_name(permit: &Permit) -> bool {
-    matches!(permit.kind, PermitKind::Query | PermitKind::Prepare)
-}
-
-/// Names of types that a client gave as OIDs; none when one of them has no name that is known here.
-fn type_names(oids: &[u32]) -> Vec<String> {
-    let name = |oid: &u32| match oid {
-        0 => Some("unknown".to_owned()),
-        oid => tokio_postgres::types::Type::from_oid(*oid)
-            .map(|known| format!("pg_catalog.{}", crate::names::quote_identifier(known.name()))),
-    };
-    oids.iter().map(name).collect::<Option<_>>().unwrap_or_default()
-}
-
 /// A Bind of pgveil's own.
 pub(super) fn bind_rest(rest: &[u8]) -> Result<BindRest<'_>, UpstreamError> {
     BindRest::parse(rest).map_err(|_| UpstreamError::Unsendable("a malformed Bind"))
@@ -611,10 +393,6 @@ pub(super) fn no_statement(name: &str) -> ClientError {
 pub(super) fn statement_exists(name: &str) -> ClientError {
     let message = format!("prepared statement \"{name}\" already exists");
     ClientError::new(ErrorKind::Client, sqlstate::DUPLICATE_PREPARED_STATEMENT, message)
-}
-
-fn no_cursor(name: &str) -> ClientError {
-    ClientError::new(ErrorKind::Client, sqlstate::INVALID_CURSOR_NAME, format!("cursor \"{name}\" does not exist"))
 }
 
 /// 42501: what is open would be answered differently now.

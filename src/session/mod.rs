@@ -5,11 +5,15 @@
 //! moves bytes in all directions at once until there is a message again. A message whose effect depends on answers that
 //! are still to come (a COMMIT behind a SELECT in one pipeline) waits for them: [`Session::settle`].
 
+mod by_name;
 pub mod cancel;
 mod clock;
+mod cursors;
+mod describe;
 mod drive;
 mod ending;
 mod exchange;
+mod execute;
 mod extended;
 mod layers;
 mod lease;
@@ -18,6 +22,7 @@ mod local;
 mod opening;
 mod portals;
 mod records;
+mod run;
 mod settings;
 mod simple;
 pub mod startup;

@@ -14,10 +14,11 @@ use crate::upstream::{Connection, UpstreamError};
 use crate::wire::backend;
 
 use super::drive::Trouble;
-use super::exchange::{Asked, Description, Expect, Run, Way};
+use super::exchange::{Asked, Description, Expect};
 use super::local::{Form, bind_rest};
 use super::portals::{Cursor, Prepared};
 use super::records::settle_ticket;
+use super::run::{Run, Way, is_guarded};
 use super::settings::Simulation;
 use super::{End, Session};
 
@@ -275,7 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         run.asked = Some(Asked::new(decided, &[], permit));
         self.exchange.push(Expect::Nothing);
         self.exchange.push(Expect::Nothing);
-        let guarded = super::exchange::is_guarded(permit);
+        let guarded = is_guarded(permit);
         let explain = permit.explain.as_ref().map(|shape| shape.format);
         self.exchange.push(Expect::Description(Description {
             explain,

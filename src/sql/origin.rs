@@ -162,3 +162,106 @@ fn outside_of_quotes(text: &str, wanted: &str) -> Option<usize> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::TextLimits;
+    use super::super::render::render_query;
+    use super::*;
+    use sqlparser::ast::{Expr, Ident, SelectItem, SetExpr};
+
+    fn parsed(text: &str) -> Box<Query> {
+        let mut statements = parse(text, &TextLimits::default()).unwrap();
+        match std::mem::replace(&mut statements[0].statement, Statement::Empty) {
+            Statement::Query(query) => query,
+            other => panic!("{other:?}"),
+        }
+    }
+    /// The first output column of a query.
+    fn output(query: &mut Query) -> &mut Expr {
+        let SetExpr::Select(select) = &mut *query.body else { panic!() };
+        match &mut select.projection[0] {
+            SelectItem::UnnamedExpr(expr) => expr,
+            other => panic!("{other:?}"),
+        }
+    }
+    fn added(name: &str) -> Expr {
+        Expr::Identifier(Ident::new(name))
+    }
+    fn comparison(query: &mut Query) -> (&mut Expr, &mut Expr) {
+        match output(query) {
+            Expr::BinaryOp { left, right, .. } => (left, right),
+            other => panic!("{other:?}"),
+        }
+    }
+    /// Positions of `sign` in a text, from 1.
+    fn all_of(sign: char, text: &str) -> Vec<usize> {
+        text.chars().enumerate().filter(|(_, c)| *c == sign).map(|(at, _)| at + 1).collect()
+    }
+    fn found(query: &Query, position: usize, client: &str) -> Option<usize> {
+        origin(query, &render_query(query), position, client).map(|origin| origin.position)
+    }
+
+    #[test]
+    fn a_sign_is_counted_between_what_the_client_has_written() {
+        let client = "SELECT   a   =   b";
+        let mut query = parsed(client);
+        assert_eq!(found(&query, all_of('=', &render_query(&query))[0], client), Some(14));
+        // What was added has no place, and bounds nothing.
+        *comparison(&mut query).1 = added("mask");
+        assert_eq!(found(&query, all_of('=', &render_query(&query))[0], client), Some(14));
+    }
+
+    #[test]
+    fn of_two_signs_where_the_client_has_one_neither_has_an_origin() {
+        let client = "SELECT a = b";
+        let mut query = parsed(client);
+        let (_, right) = comparison(&mut query);
+        let own = std::mem::replace(right, added("x"));
+        let mut inner = parsed("SELECT 1 = 2");
+        let mut both = output(&mut inner).clone();
+        if let Expr::BinaryOp { left, right, .. } = &mut both {
+            (**left, **right) = (added("mask"), own);
+        }
+        *comparison(&mut query).1 = Expr::Nested(Box::new(both));
+        let signs = all_of('=', &render_query(&query));
+        assert_eq!(signs.len(), 2);
+        for sign in signs {
+            assert_eq!(found(&query, sign, client), None);
+        }
+    }
+
+    #[test]
+    fn a_text_that_looks_like_a_place_is_none() {
+        let client = "SELECT    'Span(Location(1,32)..'    =    b";
+        let query = parsed(client);
+        assert_eq!(all_of('=', &render_query(&query)), [32]);
+        assert_eq!(found(&query, 32, client), Some(38));
+    }
+
+    #[test]
+    fn in_is_an_operator_and_what_has_parentheses_a_function() {
+        for (client, sign, named) in [
+            ("SELECT a IN (1)", "IN", Named::Operator("IN".to_owned())),
+            ("SELECT a LIKE b", "LIKE", Named::Operator("LIKE".to_owned())),
+            ("SELECT a ->> b", "->>", Named::Operator("->>".to_owned())),
+            ("SELECT \"Low\".f(a)", "\"Low\"", Named::Function("Low.f".to_owned())),
+        ] {
+            let query = parsed(client);
+            let print = render_query(&query);
+            let position = print[..print.find(sign).unwrap()].chars().count() + 1;
+            let origin = origin(&query, &print, position, client).unwrap();
+            assert_eq!(origin.named, Some(named), "{client}");
+        }
+    }
+
+    #[test]
+    fn another_tree_and_a_text_that_is_too_long_say_nothing() {
+        let client = "SELECT a = b";
+        let query = parsed(client);
+        assert_eq!(origin(&query, "SELECT a = b, c", 8, client), None);
+        assert!(origin(&query, &render_query(&query), 8, client).is_some());
+        let long = format!("{client}{}", " ".repeat(LONGEST));
+        assert_eq!(origin(&query, &render_query(&query), 8, &long), None);
+    }
+}

@@ -148,7 +148,7 @@ impl Pool {
     }
 
     /// A connection, in the order of asking. While an outage is younger than `acquire_timeout` a statement waits (a restart of
-    /// the warehouse passes unnoticed); later ones fail at once, and a probe goes on in the background. Where waiting cannot
+    /// the warehouse passes unnoticed); then all who wait are told, later ones fail at once, and a probe goes on in the background. Where waiting cannot
     /// help (a wrong password) they fail at once from the beginning.
     /// Cancel-safe: a dropped future leaves the queue.
     pub async fn acquire(&self, deadline: Instant) -> Result<Lease, PoolError> {
@@ -338,7 +338,7 @@ impl Shared {
         down.permanent = permanent;
         let probes = attempt > 0 || !down.probing;
         down.probing = true;
-        if permanent && state.stats.leased == 0 {
+        if state.stats.leased == 0 {
             self.refuse_waiting(&mut state);
         }
         if !probes || state.closed {

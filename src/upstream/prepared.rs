@@ -365,6 +365,45 @@ mod tests {
     }
 
     #[test]
+    fn an_unnamed_statement_that_means_a_moment_is_not_kept() {
+        let mut prepared = Prepared::default();
+        let (sql, settings): (Arc<str>, _) = (Arc::from("SELECT 'today'::date"), none());
+        let wanted = Wanted::passing(&sql, &[], &settings);
+        for _ in 0..3 {
+            assert!(!prepared.is_worth_keeping(&wanted));
+        }
+        // Where it has to be prepared, it serves this once.
+        let (_, preparing) = prepared.insert(&wanted, 1);
+        prepared.confirm(&preparing);
+        assert_eq!(prepared.find(&wanted, 1), None);
+    }
+
+    #[test]
+    fn an_unnamed_statement_does_not_become_old() {
+        let mut prepared = Prepared::default();
+        let (sql, settings): (Arc<str>, _) = (Arc::from("SELECT 1"), none());
+        let wanted = Wanted::passing(&sql, &[], &settings);
+        let (name, preparing) = prepared.insert(&wanted, 1);
+        prepared.confirm(&preparing);
+        assert_eq!(prepared.find(&wanted, 2), Some(name));
+        let Some((_, since)) = &mut prepared.by_sql.get_mut(&sql).unwrap()[0].passing else { panic!() };
+        *since = since.checked_sub(LONGEST_PASSING + Duration::from_secs(1)).unwrap();
+        assert_eq!(prepared.find(&wanted, 2), None);
+    }
+
+    #[test]
+    fn what_has_come_once_is_remembered_for_a_while() {
+        let mut prepared = Prepared::default();
+        let (settings, text) = (none(), |n: usize| Arc::<str>::from(format!("SELECT {n}")));
+        for n in 0..=REMEMBERED {
+            assert!(!prepared.is_worth_keeping(&Wanted::passing(&text(n), &[], &settings)));
+        }
+        assert_eq!(prepared.seen.len(), REMEMBERED);
+        assert!(prepared.is_worth_keeping(&Wanted::passing(&text(REMEMBERED), &[], &settings)));
+        assert!(!prepared.is_worth_keeping(&Wanted::passing(&text(0), &[], &settings)));
+    }
+
+    #[test]
     fn what_was_read_under_other_settings_is_another_statement() {
         let mut prepared = Prepared::default();
         let sql: Arc<str> = Arc::from("SELECT '2025-03-01'::timestamptz");

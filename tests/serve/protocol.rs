@@ -189,6 +189,15 @@ fn flush(f: &Fixture) {
     assert_eq!(letters, "2DC");
     wire.sync();
     assert_eq!(wire.letters(), "Z");
+    // Again and again, so that the warehouse has it and pgveil answers Parse itself: what stands before Flush is told then,
+    // whatever follows it.
+    for _ in 0..3 {
+        let sql = "SELECT count(*) FROM marketing.campaigns WHERE 7 > 1";
+        wire.parse("", sql, &[]).queue(frontend::flush).bind("", "", &[], false).flush();
+        assert_eq!(wire.read().unwrap().tag, b'1');
+        wire.execute("", 0).sync();
+        assert_eq!(wire.letters(), "2DCZ");
+    }
 }
 
 fn skipping(f: &Fixture) {

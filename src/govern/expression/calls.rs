@@ -177,6 +177,7 @@ fn result_kind(name: &str, arguments: &[Kind]) -> Result<Kind, Fault> {
         ("timezone", [Literal, of]) => at_time_zone(*of),
         ("timezone", _) => stable("a zone that is no literal"),
         ("to_timestamp", [Plain | Fragile]) => Ok(TimestampTz),
+        ("uuid_extract_timestamp", [_]) => Ok(TimestampTz),
         ("to_timestamp", _) => stable("a text"),
         ("isfinite", [Date | Timestamp | TimestampTz | Interval | Unknown]) => Ok(Plain),
         ("justify_days" | "justify_hours" | "justify_interval", [Interval | Unknown]) => Ok(Interval),

@@ -1,12 +1,13 @@
 //! Which functions a statement may call: an allow-list over `pg_catalog`, with a reason for each that is refused.
 //!
-//! The classification stands in `pg_catalog.txt`, one function a word; a test compares it with a real PostgreSQL 15.
+//! The classification stands in `pg_catalog.txt`, one function a word: those of PostgreSQL 13 to 18. A test compares it
+//! with a real server.
 
 mod bound;
 mod table;
 
 pub use bound::Bound;
-pub use table::{Entry, Rule, Volatility, entries, entry, is_grammar};
+pub use table::{Entry, Rule, Versions, Volatility, entries, entry, is_grammar};
 
 use super::refusal::Refusal;
 use super::snapshot::Snapshot;

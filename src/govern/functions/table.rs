@@ -51,8 +51,40 @@ pub struct Entry {
     pub volatility: Volatility,
     /// The heading under which it stands, e.g. `aggregate`.
     pub topic: &'static str,
-    /// Whether it stands in PostgreSQL 15's `pg_proc`.
-    pub in_pg_proc: bool,
+    /// Which versions of PostgreSQL have it in their `pg_proc`.
+    pub versions: Versions,
+}
+
+/// In which versions of PostgreSQL a function is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// In 15; whether in others is not said.
+    Fifteen,
+    /// From this one on, which comes after 15.
+    From(u16),
+    /// Up to this one, which comes before 15.
+    To(u16),
+    /// In none: grammar, extensions.
+    None,
+}
+
+impl Versions {
+    /// Whether this version has it; `None`: that is not said.
+    pub fn include(self, version: u16) -> Option<bool> {
+        match self {
+            Self::Fifteen => (version == 15).then_some(true),
+            Self::From(first) => Some(version >= first),
+            Self::To(last) => Some(version <= last),
+            Self::None => Some(false),
+        }
+    }
+    fn read(word: &str) -> Option<Self> {
+        let number = |digits: &str| digits.parse().ok();
+        match word.strip_prefix("from") {
+            Some(first) => number(first).map(Self::From),
+            None => number(word.strip_prefix("to")?).map(Self::To),
+        }
+    }
 }
 
 /// What Postgres' grammar makes of these is no function of any schema.
@@ -104,7 +136,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| read(TEXT));
 struct Section {
     kind: Kind,
     volatility: Volatility,
-    in_pg_proc: bool,
+    versions: Versions,
     topic: &'static str,
     hint: Option<&'static str>,
 }
@@ -149,7 +181,8 @@ fn read_heading(heading: &'static str) -> Option<Section> {
         Some((topic, hint)) => (topic, Some(hint)),
         None => (rest, None),
     };
-    let mut section = Section { kind: Kind::Refused, volatility: Volatility::Volatile, in_pg_proc: true, topic, hint };
+    let mut section =
+        Section { kind: Kind::Refused, volatility: Volatility::Volatile, versions: Versions::Fifteen, topic, hint };
     for word in words.split(' ') {
         match word {
             "allowed" => section.kind = Kind::Allowed,
@@ -161,8 +194,8 @@ fn read_heading(heading: &'static str) -> Option<Section> {
             "mixed" => section.volatility = Volatility::Mixed,
             "stable" => section.volatility = Volatility::Stable,
             "volatile" => section.volatility = Volatility::Volatile,
-            "elsewhere" => section.in_pg_proc = false,
-            _ => return None,
+            "elsewhere" => section.versions = Versions::None,
+            word => section.versions = Versions::read(word)?,
         }
     }
     Some(section)
@@ -176,7 +209,7 @@ fn read_entry(name: &'static str, section: Section) -> Option<Entry> {
         Kind::Answered => Rule::Answered(answer_of(name)?),
         Kind::Refused => Rule::Refused { reason: section.topic, hint: own_hint(name).or(section.hint) },
     };
-    Some(Entry { name, rule, volatility: section.volatility, topic: section.topic, in_pg_proc: section.in_pg_proc })
+    Some(Entry { name, rule, volatility: section.volatility, topic: section.topic, versions: section.versions })
 }
 
 fn bound_of(name: &str) -> Option<Bound> {

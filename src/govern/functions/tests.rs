@@ -141,3 +141,15 @@ fn a_text_search_configuration_is_a_plain_name() {
         assert!(bounded(refused).is_err(), "{refused}");
     }
 }
+
+#[test]
+fn versions_are_told_apart() {
+    let versions = |name| entry(name).unwrap().versions;
+    assert_eq!(versions("upper"), Versions::Fifteen);
+    assert_eq!(versions("any_value"), Versions::From(16));
+    assert_eq!(versions("pg_start_backup"), Versions::To(14));
+    assert_eq!(versions("dblink"), Versions::None);
+    assert_eq!(Versions::From(16).include(15), Some(false));
+    assert_eq!(Versions::To(14).include(14), Some(true));
+    assert_eq!(Versions::Fifteen.include(17), None);
+}

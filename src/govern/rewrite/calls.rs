@@ -204,7 +204,8 @@ impl Walker<'_> {
             return Ok(None);
         }
         let exact_name = ident(name);
-        if !matches!(exact_name.as_str(), "current_role" | "current_schema") {
+        // From PostgreSQL 16 on `system_user` is a keyword as well; before, it is a name that may be quoted.
+        if !matches!(exact_name.as_str(), "current_role" | "current_schema" | "system_user") {
             return Ok(None);
         }
         match functions::lookup(None, &exact_name, self.input.snapshot) {

@@ -123,7 +123,7 @@ const ALL: &[Setting] = &[
     setting(Local, "transaction_read_only", "on", Boolean),
 ];
 
-/// Settings of PostgreSQL 15, on this list or not: what is none of them does not exist.
+/// Settings of PostgreSQL 13 to 18, on this list or not: what is none of them does not exist.
 const KNOWN: &str = include_str!("known.txt");
 
 /// Every setting that can be shown, in the order of SHOW ALL.

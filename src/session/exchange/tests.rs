@@ -1,6 +1,9 @@
 use bytes::BytesMut;
 
+use tokio::time::Instant;
+
 use super::*;
+use crate::error::ErrorKind;
 use crate::govern::permit::PermitKind;
 
 fn frame(tag: u8, body: &[u8]) -> Vec<u8> {
