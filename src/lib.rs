@@ -23,6 +23,7 @@
 //! | [`wire`] | frames and messages of both sides |
 //! | [`sources`] | all files of a server, held against each other |
 //! | [`sql`] | parse, classify, resolve, render, prove |
+//! | [`introspect`] | the system catalogs as a client may see them |
 //! | [`govern`] | snapshot, requirements, decide, rewrite, masks, filters, permits |
 //! | [`auth`] | SCRAM and certificates: who logs in |
 //! | [`upstream`] | the warehouse side: connect, pool, relay, cancel, facts |
@@ -59,6 +60,7 @@ pub mod error;
 pub mod govern;
 pub mod hex;
 pub mod http;
+pub mod introspect;
 pub mod metrics;
 pub mod names;
 pub mod reload;

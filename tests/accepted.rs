@@ -200,7 +200,7 @@ fn snapshot() -> Snapshot {
         generation: 1,
         catalog,
         policy,
-        facts: Facts { relations: BTreeMap::from([(warehouse.clone(), relations)]) },
+        facts: Facts { relations: BTreeMap::from([(warehouse.clone(), relations)]), ..Facts::default() },
         quarantine: false,
         breaches: Default::default(),
         warehouses: BTreeMap::from([(warehouse, WarehouseRules::default())]),

@@ -12,6 +12,7 @@ const STOREYS: &[&[&str]] = &[
     &["metrics", "document"],
     &["config", "catalog", "wire"],
     &["sources", "sql"],
+    &["introspect"],
     &["govern"],
     &["auth", "upstream", "audit"],
     &["state"],
@@ -28,7 +29,8 @@ const NARROW: &[(&str, &[&str])] = &[
     ("config", &["names", "error", "document"]),
     ("sql", &["hex", "names", "error", "catalog"]),
     // What decides is pure: neither counts nor reads files.
-    ("govern", &["hex", "names", "error", "config", "catalog", "sql"]),
+    ("introspect", &["names", "sql"]),
+    ("govern", &["hex", "names", "error", "config", "catalog", "sql", "introspect"]),
 ];
 
 fn source() -> PathBuf {

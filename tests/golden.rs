@@ -148,6 +148,9 @@ fn permitted(name: &str, permit: &Permit) -> String {
     if !permit.cacheable {
         out.push_str(", for this session");
     }
+    if permit.introspects {
+        out.push_str(", catalogs");
+    }
     write!(out, "\n{}", permit.sql).unwrap();
     let products: Vec<_> =
         permit.products.iter().map(|p| format!("{}{}", p.id, if p.guarded { "!" } else { "" })).collect();

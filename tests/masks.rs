@@ -191,7 +191,10 @@ fn masked(facts: &RelationFacts, columns: &[(&str, Option<Mask>)]) -> Result<Str
     let parts = SnapshotParts {
         catalog: Catalog::new([Arc::new(product.clone())]),
         policy,
-        facts: Facts { relations: BTreeMap::from([(warehouse.clone(), vec![(relation, facts.clone())])]) },
+        facts: Facts {
+            relations: BTreeMap::from([(warehouse.clone(), vec![(relation, facts.clone())])]),
+            ..Facts::default()
+        },
         warehouses: BTreeMap::from([(
             warehouse,
             pgveil::govern::snapshot::WarehouseRules { extension_schemas: vec!["public".to_owned()] },

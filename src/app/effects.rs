@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use crate::config::{ServerConfig, TlsConfig};
-use crate::http::HttpTls;
+use crate::http::{Desk, HttpTls};
 use crate::reload::Effects;
 use crate::session::tls::ServerTls;
 
@@ -19,6 +19,7 @@ use super::clients::Clients;
 pub(super) struct Live {
     clients: Clients,
     certificates: Mutex<Certificates>,
+    desk: Desk,
     http: Option<Arc<HttpTls>>,
     grace: Arc<ArcSwap<Duration>>,
     in_force: watch::Sender<Arc<ServerConfig>>,
@@ -35,6 +36,7 @@ impl Live {
     pub(super) fn new(
         clients: Clients,
         server: Option<Arc<ServerTls>>,
+        desk: Desk,
         http: Option<Arc<HttpTls>>,
         grace: Duration,
         in_force: watch::Sender<Arc<ServerConfig>>,
@@ -47,6 +49,7 @@ impl Live {
         Self {
             clients,
             certificates: Mutex::new(certificates),
+            desk,
             http,
             grace: Arc::new(ArcSwap::from_pointee(grace)),
             in_force,
@@ -62,6 +65,7 @@ impl Live {
 impl Effects for Live {
     fn applied(&self, config: &ServerConfig) {
         self.grace.store(Arc::new(config.server.shutdown_grace));
+        self.desk.configure(config);
         self.in_force.send_replace(Arc::new(config.clone()));
         let mut certificates = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
         if certificates.server.as_ref().map(|tls| tls.files()) != config.server.tls.as_ref() {

@@ -117,10 +117,13 @@ async fn serve(config: &Path, mut signals: signals::Signals, ready: impl FnOnce(
     let (shutdown, shutdown_seen) = watch::channel(Shutdown::Running);
     let (shared, first) = share(first, audit.clone(), shutdown_seen.clone())?;
     let mock = MockSecret::derived(store.secret("unknown users").await?.expose());
+    let desk = http::Desk::new(Arc::clone(&shared), mock.clone());
+    desk.configure(&server);
     let clients = Clients::new(&server, Arc::clone(&shared), mock, tls.clone());
     let http_tls = http.as_ref().and_then(HttpListener::tls);
     let (in_force, config_seen) = watch::channel(Arc::new(first.sources.server.clone()));
-    let effects = Arc::new(Live::new(clients.clone(), tls, http_tls, server.server.shutdown_grace, in_force));
+    let grace = server.server.shutdown_grace;
+    let effects = Arc::new(Live::new(clients.clone(), tls, desk.clone(), http_tls, grace, in_force));
     let grace = effects.grace();
     let keeping = checks::begin(Keeper::new(Arc::clone(&shared), store.clone(), config_seen))?;
     let reloader = Reloader::new(config, first, Arc::clone(&shared), store, effects).await;
@@ -132,9 +135,9 @@ async fn serve(config: &Path, mut signals: signals::Signals, ready: impl FnOnce(
     let (http_stop, http_stopped) = watch::channel(false);
     let http = http.map(|listener| {
         if let Ok(address) = listener.address() {
-            tracing::info!(%address, "HTTP: /metrics, /healthz, /readyz");
+            tracing::info!(%address, "HTTP: the catalog, /metrics, /healthz, /readyz");
         }
-        tokio::spawn(http::serve(listener, http::router(health), stopped(http_stopped)))
+        tokio::spawn(http::serve(listener, http::router(health, desk), stopped(http_stopped)))
     });
     let (present, mut all_gone) = mpsc::channel::<()>(1);
     for listener in listeners {

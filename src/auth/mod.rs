@@ -5,6 +5,7 @@
 
 mod certificate;
 mod mock;
+mod password;
 mod scram;
 
 use crate::config::{Policy, ScramVerifier};

@@ -13,6 +13,7 @@ mod product;
 mod read;
 mod relation;
 mod rules;
+mod search;
 
 #[cfg(test)]
 mod tests;
@@ -23,3 +24,4 @@ pub use product::{
     Pii, Places, Product, RowFilter, Severity, Sla, Status,
 };
 pub use rules::CatalogRules;
+pub use search::{Hit, SearchIndex};

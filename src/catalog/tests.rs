@@ -51,6 +51,23 @@ fn compile_all(texts: &[&str], rules: &CatalogRules) -> Result<(Catalog, Diagnos
     compile(&files, rules, &Environment, Unset::Error)
 }
 
+/// Products by id, name, description and columns.
+pub(super) fn catalog_of(products: &[(&str, &str, &str, &[&str])]) -> Catalog {
+    let text = |(id, name, description, columns): &(&str, &str, &str, &[&str])| {
+        let (domain, _) = id.split_once('.').unwrap();
+        let column = |name: &&str| format!("[[schema]]\ncolumn = \"{name}\"\ntype = \"string\"\n");
+        format!(
+            "id = \"{id}\"\ndomain = \"{domain}\"\nname = \"{name}\"\ndescription = \"{description}\"\nversion = 1\n\
+             status = \"published\"\n[owner]\nteam = \"Data\"\ncontact = \"data@example.com\"\n{}",
+            columns.iter().map(column).collect::<String>()
+        )
+    };
+    let texts: Vec<String> = products.iter().map(text).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let rules = CatalogRules { domains: BTreeMap::new(), ..rules() };
+    compile_all(&texts, &rules).unwrap_or_else(|e| panic!("{e}")).0
+}
+
 fn told(findings: &Diagnostics) -> Vec<String> {
     let hint = |h: &Option<String>| h.as_ref().map(|h| format!(" | {h}")).unwrap_or_default();
     findings.iter().map(|f| format!("{}:{} {}{}", f.line, f.column, f.message, hint(&f.hint))).collect()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::document::{Document, Entry, Examined, Place, Secrecy, SourceFile, Substitution, Table, Text, Value};
-use crate::error::{Diagnostic, Diagnostics, NOT_YET};
+use crate::error::{Diagnostic, Diagnostics};
 use crate::names::{
     CertificateName, ColumnPattern, DomainName, MAX_IDENTIFIER_BYTES, ProductId, ProductPattern, RoleName, UserName,
 };
@@ -393,7 +393,6 @@ fn tokens(entries: Vec<Entry<'_>>, users: &BTreeMap<UserName, User>) -> BTreeMap
     let mut tokens = BTreeMap::new();
     let mut hashes: BTreeMap<String, Place<'_>> = BTreeMap::new();
     for entry in entries {
-        entry.place.warn(format!("[tokens.{}]{NOT_YET}", entry.name), None);
         let Some(mut table) = entry.value.table() else { continue };
         let user = table.need("user").and_then(Value::text).filter(|text| {
             let found = !text.known || users.contains_key(text.value.as_str());

@@ -124,7 +124,7 @@ fn http_section(mut table: Table<'_>, allow_plaintext: bool) -> HttpConfig {
     let listen = table.take("listen");
     let place = listen.as_ref().map(|v| v.place().clone());
     set(&mut section.listen, listen.and_then(Value::text).as_ref().and_then(address));
-    set(&mut section.anonymous_read, table.take_later("anonymous_read").and_then(Value::boolean));
+    set(&mut section.anonymous_read, table.take("anonymous_read").and_then(Value::boolean));
     section.tls = table.table("tls").and_then(http_tls_section);
     if let Some(place) = place
         && !table.has("tls")

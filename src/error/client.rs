@@ -91,6 +91,8 @@ pub mod sqlstate {
         DUPLICATE_ALIAS = "42712";
         /// 42883
         UNDEFINED_FUNCTION = "42883";
+        /// 3F000
+        UNDEFINED_SCHEMA = "3F000";
         /// 42P01
         UNDEFINED_TABLE = "42P01";
         /// 42P02

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::introspect::SystemRelation;
 use crate::names::{RelationName, WarehouseName};
 
 /// What a relation is (`pg_class.relkind`).
@@ -109,6 +110,9 @@ impl RelationFacts {
 pub struct Facts {
     /// By warehouse, then by relation.
     pub relations: BTreeMap<WarehouseName, Vec<(RelationName, RelationFacts)>>,
+    /// By warehouse: the columns of the system relations that are governed, in its own version.
+    #[serde(default)]
+    pub system: BTreeMap<WarehouseName, Vec<SystemRelation>>,
 }
 
 impl Facts {

@@ -15,6 +15,7 @@ pub mod functions;
 pub mod limits;
 pub mod masks;
 pub mod operators;
+mod own_catalog;
 pub mod permit;
 mod prepare;
 mod refusal;
@@ -30,5 +31,6 @@ pub mod subject;
 pub(crate) mod testing;
 pub mod types;
 pub mod view;
+pub mod visible;
 
 pub use refusal::Refusal;

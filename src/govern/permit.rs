@@ -99,6 +99,15 @@ pub struct Terms {
     /// No literal's value was looked at: another literal in its place gives the same decision, and the same SQL with that
     /// literal in it (see `govern::shape`).
     pub blind: bool,
+    /// It reads system catalogs: the upstream's error texts are not trusted, costs are not shown.
+    pub introspects: bool,
+}
+
+impl Terms {
+    /// Whether the upstream's error texts are not trusted.
+    pub fn guarded(&self) -> bool {
+        self.introspects || self.products.iter().any(|product| product.guarded)
+    }
 }
 
 /// How an EXPLAIN's answer is shown.
@@ -138,6 +147,7 @@ impl Permit {
             generation: 1,
             cacheable: true,
             blind: false,
+            introspects: false,
         };
         Self::seal(PermitBody { sql: Arc::from(sql), terms: Arc::new(terms) })
     }

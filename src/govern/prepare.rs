@@ -37,7 +37,7 @@ impl<'a> Draft<'a> {
 
     /// How the answer to EXPLAIN may be shown.
     pub(super) fn shape(&self, explain: &Explain) -> ExplainShape {
-        let guarded = self.needs.products.iter().any(|need| need.view.guarded);
+        let guarded = self.needs.products.iter().any(|need| need.view.guarded) || self.needs.introspects;
         let relation_of =
             |need: &super::requirements::ProductNeed| (need.view.relation.clone(), need.product.id.clone());
         let mut relations: Vec<_> = self.needs.products.iter().map(relation_of).collect();
@@ -86,6 +86,7 @@ impl<'a> Draft<'a> {
             generation: input.snapshot.generation(),
             cacheable: !self.needs.session_values,
             blind: !self.needs.literal_values,
+            introspects: self.needs.introspects,
         };
         Ok(Arc::new(Permit::seal(PermitBody { sql: Arc::from(sql), terms: Arc::new(terms) })))
     }
@@ -100,6 +101,10 @@ impl<'a> Draft<'a> {
 
     /// Puts the cap into the query.
     fn row_cap(&mut self, kind: PermitKind, limits: &Limits) -> Option<RowCap> {
+        if self.needs.introspects && self.needs.products.is_empty() {
+            // A client that gets a part of the catalogs takes it for the whole.
+            return None;
+        }
         let (most, setting, source) = match kind {
             PermitKind::Copy => {
                 let (setting, source) = &limits.copy_max_rows_source;
@@ -130,8 +135,10 @@ fn proven(statement: &Statement, sql: &str, needs: &Requirements, input: &Decide
         .iter()
         .map(|need| (need.view.relation.schema.as_str(), need.view.relation.name.as_str()))
         .collect();
+    let of_overlays = &needs.system.relations;
     let relation_known = |(schema, name): &(Option<String>, String)| match schema {
-        Some(schema) => relations.contains(&(schema.as_str(), name.as_str())),
+        Some(schema) if relations.contains(&(schema.as_str(), name.as_str())) => true,
+        Some(schema) => of_overlays.contains(&(schema.clone(), name.clone())),
         None => needs.with_names.contains(name),
     };
     let function_known =

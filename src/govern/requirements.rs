@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::catalog::Product;
+use crate::introspect::{Names, Overlay};
 use crate::names::ProductId;
 use crate::sql::resolve::Origin;
 
 use super::access::Granted;
 use super::fence::Fence;
 use super::permit::ProductUse;
-use super::view::ProductView;
+use super::view::{ProductView, ViewColumn};
 
 /// A product that the statement reads, as its subject may see it.
 #[derive(Clone, Debug)]
@@ -25,11 +26,28 @@ pub struct ProductNeed {
     pub fence: Fence,
 }
 
-/// A place of the statement where a product stands.
+/// A system relation that the statement reads.
+#[derive(Clone, Debug)]
+pub struct SystemNeed {
+    /// Which.
+    pub overlay: Arc<Overlay>,
+    /// Its columns, like a product's.
+    pub columns: Arc<[ViewColumn]>,
+}
+
+/// What a reference is one to.
+#[derive(Clone, Debug)]
+enum Referred {
+    /// Place in `products`.
+    Product(usize),
+    /// A system relation.
+    System(SystemNeed),
+}
+
+/// A place of the statement where a product or a system relation stands.
 #[derive(Clone, Debug)]
 struct Reference {
-    /// Place in `products`.
-    place: usize,
+    to: Referred,
     /// The columns without which the rest of the statement would not mean the same.
     kept: BTreeSet<usize>,
 }
@@ -46,6 +64,10 @@ pub struct Requirements {
     pub functions: BTreeSet<(Option<String>, String)>,
     /// Names of WITH queries, which a second look at the statement must not take for relations.
     pub with_names: BTreeSet<String>,
+    /// Whether it reads the system catalogs, by a relation, a function or a cast.
+    pub introspects: bool,
+    /// What stands in their place, reads and calls.
+    pub system: Names,
     /// Whether a value of the session went into the statement: then the decision holds for this session alone.
     pub session_values: bool,
     /// Whether the value of a literal had a say in what was decided or rewritten.
@@ -59,14 +81,36 @@ impl Requirements {
     }
     /// Notes a reference to the product at this place; its number tells it from other references to the same product.
     pub fn add_reference(&mut self, place: usize) -> usize {
-        self.references.push(Reference { place, kept: BTreeSet::new() });
+        self.references.push(Reference { to: Referred::Product(place), kept: BTreeSet::new() });
+        self.references.len() - 1
+    }
+    /// Notes a reference to a system relation.
+    pub fn add_system_reference(&mut self, need: SystemNeed) -> usize {
+        self.references.push(Reference { to: Referred::System(need), kept: BTreeSet::new() });
         self.references.len() - 1
     }
     /// The product that a reference is one to.
     pub fn referenced(&self, reference: usize) -> Option<&ProductNeed> {
-        self.products.get(self.references.get(reference)?.place)
+        match self.references.get(reference)?.to {
+            Referred::Product(place) => self.products.get(place),
+            Referred::System(_) => None,
+        }
     }
-    /// How many references to products there are; each is numbered.
+    /// The system relation that a reference is one to.
+    pub fn system_referenced(&self, reference: usize) -> Option<&SystemNeed> {
+        match &self.references.get(reference)?.to {
+            Referred::Product(_) => None,
+            Referred::System(need) => Some(need),
+        }
+    }
+    /// The columns of what a reference is one to.
+    pub fn columns(&self, reference: usize) -> Option<&[ViewColumn]> {
+        match &self.references.get(reference)?.to {
+            Referred::Product(place) => self.products.get(*place).map(|need| need.view.columns.as_slice()),
+            Referred::System(need) => Some(&need.columns),
+        }
+    }
+    /// How many references there are; each is numbered.
     pub fn references(&self) -> usize {
         self.references.len()
     }
@@ -74,7 +118,8 @@ impl Requirements {
     /// that is fenced somewhere counts as fenced.
     pub fn judge_fences(&mut self, stands: impl Fn(usize) -> Option<String>) {
         for (reference, at) in self.references.iter().enumerate() {
-            let Some(need) = self.products.get_mut(at.place).filter(|need| need.view.fenced) else { continue };
+            let Referred::Product(place) = at.to else { continue };
+            let Some(need) = self.products.get_mut(place).filter(|need| need.view.fenced) else { continue };
             match (&need.fence, stands(reference)) {
                 (Fence::Stands(_), _) => {}
                 (Fence::None | Fence::LeftOut, Some(reason)) => need.fence = Fence::Stands(reason),
@@ -85,7 +130,9 @@ impl Requirements {
     /// Notes that a column is read.
     pub fn read(&mut self, origin: Origin) {
         if let Some(reference) = self.references.get_mut(origin.reference) {
-            self.read.insert((reference.place, origin.column));
+            if let Referred::Product(place) = reference.to {
+                self.read.insert((place, origin.column));
+            }
             reference.kept.insert(origin.column);
         }
     }

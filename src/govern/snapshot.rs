@@ -10,8 +10,11 @@ use crate::names::{ProductId, WarehouseName};
 
 use super::breach::Breaches;
 use super::cache::DecisionCache;
+use crate::introspect::{Oids, Overlays};
+
 use super::facts::{Facts, TypeKind};
 use super::view::{Compiled, ViewCache};
+use super::visible::SeenCache;
 
 /// What the engine needs to know of a warehouse's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +52,10 @@ pub struct Snapshot {
     compiled: BTreeMap<ProductId, Compiled>,
     exposed: BTreeMap<WarehouseName, Vec<ExposedType>>,
     functions: BTreeSet<String>,
+    overlays: BTreeMap<WarehouseName, Overlays>,
+    pub(in crate::govern) oids: Oids,
     pub(in crate::govern) views: ViewCache,
+    pub(in crate::govern) seen: SeenCache,
     decisions: DecisionCache,
 }
 
@@ -89,7 +95,13 @@ impl Snapshot {
         }
         let exposed = exposed_types(&parts);
         let functions = parts.policy.functions.iter().cloned().collect();
+        let system = parts.facts.system.iter();
+        let overlays = system.map(|(warehouse, relations)| (warehouse.clone(), Overlays::build(relations))).collect();
+        let oids = super::visible::oids(&parts);
         let snapshot = Self {
+            overlays,
+            oids,
+            seen: SeenCache::default(),
             parts,
             compiled,
             exposed,
@@ -127,6 +139,10 @@ impl Snapshot {
             Compiled::Ready(_) => None,
             Compiled::Unavailable(error) => Some((id, error)),
         })
+    }
+    /// The system relations that are governed; `None`: nothing is known of the warehouse's catalogs.
+    pub fn overlays(&self, warehouse: &WarehouseName) -> Option<&Overlays> {
+        self.overlays.get(warehouse).filter(|overlays| !overlays.is_empty())
     }
     pub(in crate::govern) fn compiled(&self, id: &ProductId) -> Option<&Compiled> {
         self.compiled.get(id)

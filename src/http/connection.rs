@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::listener::HttpListener;
+use super::login::Connection;
 
 /// Further ones wait to be accepted.
 const MOST_CONNECTIONS: usize = 512;
@@ -55,11 +56,12 @@ pub(super) async fn serve_with_grace(
         };
         let Ok(slot) = slot else { break };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let (router, tls, stopped) = (router.clone(), listener.tls.clone(), stopped.clone());
                 connections.spawn(async move {
                     let _slot = slot;
-                    let work = connection(stream, tls, router, stopped);
+                    let from = Connection { peer, tls: tls.is_some() };
+                    let work = connection(stream, tls, router.layer(Extension(from)), stopped);
                     // Whoever is still there has had time enough.
                     let _ = tokio::time::timeout(LIFETIME, work).await;
                 });

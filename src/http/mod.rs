@@ -1,15 +1,21 @@
-//! The HTTP side: metrics, health, and a page that says what this is.
+//! The HTTP side: the catalog, metrics, health, and a page that says what this is.
 //!
 //! | path | what it answers |
 //! | --- | --- |
+//! | `/v1/catalog/search` | products that fit words and filters, best first |
+//! | `/v1/catalog/products/{id}` | one product |
+//! | `/v1/catalog/domains` | the domains, and how many products each has |
 //! | `/healthz` | 200 as long as the process runs |
 //! | `/readyz` | 200 when statements can be served, else 503; the reasons in JSON |
 //! | `/metrics` | Prometheus' text format |
 //! | `/` | a page for people |
 
+mod api;
 mod connection;
 mod listener;
+mod login;
 mod pages;
+mod problem;
 
 use std::sync::Arc;
 
@@ -20,7 +26,12 @@ use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
 use serde::Serialize;
 
+use crate::auth::MockSecret;
+use crate::config::ServerConfig;
 use crate::metrics::METRICS;
+use crate::statement::Shared;
+
+use problem::Problem;
 
 pub use connection::serve;
 pub use listener::{HttpListener, HttpTls, ListenError};
@@ -48,17 +59,42 @@ pub struct Readiness {
     pub products: usize,
 }
 
+/// The catalog as it is read over HTTP. Clones share it.
+#[derive(Clone)]
+pub struct Desk(Arc<api::Desk>);
+
+impl Desk {
+    /// `mock`: what unknown names are held against.
+    pub fn new(shared: Arc<Shared>, mock: MockSecret) -> Self {
+        Self(Arc::new(api::Desk::new(login::Gate::new(shared, mock))))
+    }
+
+    /// Follows `pgveil.toml`.
+    pub fn configure(&self, config: &ServerConfig) {
+        let anonymous = config.http.as_ref().is_some_and(|http| http.anonymous_read);
+        self.0.gate.configure(anonymous, config.server.allow_plaintext);
+    }
+}
+
 /// The routes.
-pub fn router(probe: Arc<dyn Probe>) -> Router {
+pub fn router(probe: Arc<dyn Probe>, desk: Desk) -> Router {
+    let catalog = Router::new()
+        .route("/v1/catalog/search", get(api::search))
+        .route("/v1/catalog/products/{id}", get(api::product))
+        .route("/v1/catalog/domains", get(api::domains))
+        .with_state(desk.0);
     Router::new()
         .route("/", get(|| async { Html(pages::front()) }))
         .route("/healthz", get(|| async { Json(serde_json::json!({ "status": "ok" })) }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .fallback(|| async { error(StatusCode::NOT_FOUND, "there is nothing at this path") })
-        .method_not_allowed_fallback(|| async { error(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here") })
-        .layer(axum::middleware::map_response(harden))
         .with_state(probe)
+        .merge(catalog)
+        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "There is nothing at this path.") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Only GET is answered here.")
+        })
+        .layer(axum::middleware::map_response(harden))
 }
 
 async fn readyz(State(probe): State<Arc<dyn Probe>>) -> Response {
@@ -72,20 +108,16 @@ async fn metrics(State(probe): State<Arc<dyn Probe>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], METRICS.render()).into_response()
 }
 
-fn error(status: StatusCode, message: &str) -> Response {
-    (status, Json(serde_json::json!({ "error": message }))).into_response()
-}
-
 /// Browsers shall run nothing, frame nothing and guess nothing.
 async fn harden(mut response: Response) -> Response {
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

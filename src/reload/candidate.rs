@@ -49,8 +49,8 @@ pub async fn build(
 pub async fn build_anew(
     sources: &Sources,
     facts: &Facts,
-    served: Option<&Sources>,
     breaches: &Breaches,
+    served: Option<&Sources>,
     generation: u64,
 ) -> Result<(Snapshot, Diagnostics), Diagnostics> {
     let findings = match build(sources, facts, breaches, generation).await {
@@ -132,6 +132,8 @@ pub async fn ask(server: &ServerConfig, sources: &Sources, known: &Facts) -> (Fa
     for (warehouse, relations) in &known.relations {
         if failures.iter().any(|(failed, _)| failed == warehouse) {
             now.relations.insert(warehouse.clone(), relations.clone());
+            let system = known.system.get(warehouse).cloned().unwrap_or_default();
+            now.system.insert(warehouse.clone(), system);
         }
     }
     (now, failures.into_iter().map(|(warehouse, error)| (warehouse, error.to_string())).collect())

@@ -86,7 +86,7 @@ pub async fn build(config: &Path, server: &ServerConfig, store: &Store) -> Resul
             let served = kept.as_ref().and_then(|kept| kept.texts.clone().compile(&Environment, Unset::Error).ok());
             let served = served.map(|(served, _)| served);
             let (facts, unasked) = candidate::ask(server, &sources, &known).await;
-            match candidate::build_anew(&sources, &facts, served.as_ref(), &breaches, generation).await {
+            match candidate::build_anew(&sources, &facts, &breaches, served.as_ref(), generation).await {
                 Ok((snapshot, more)) => {
                     warnings.extend(more);
                     candidate::log_findings(&warnings);

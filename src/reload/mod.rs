@@ -209,7 +209,7 @@ impl Reloader {
         let (facts, unasked) = candidate::ask(&sources.server, &sources, &self.facts).await;
         let generation = self.shared.snapshot().generation() + 1;
         let breaches = self.shared.breaches.load_full();
-        let built = candidate::build_anew(&sources, &facts, Some(&self.sources), &breaches, generation).await.and_then(
+        let built = candidate::build_anew(&sources, &facts, &breaches, Some(&self.sources), generation).await.and_then(
             |(snapshot, more)| {
                 warnings.extend(more);
                 let former = self.shared.pools.load();

@@ -79,7 +79,7 @@ impl Run {
 
 /// Whether a product that it reads is masked, filtered or fenced.
 pub(super) fn is_guarded(permit: &Permit) -> bool {
-    permit.products.iter().any(|product| product.guarded)
+    permit.guarded()
 }
 
 /// How a run ended.

@@ -96,11 +96,9 @@ fn the_files_of_formats_load() {
     assert_eq!(
         messages(&warnings, Level::Warning),
         [
-            "pgveil.toml:17 [http] anonymous_read is accepted, but not yet in force",
             "pgveil.toml:53 [contracts] probe_interval is accepted, but not yet in force",
             "pgveil.toml:54 [contracts] unvalidated is accepted, but not yet in force",
             "policy.toml:45 [users.svc-superset] on_behalf_of is accepted, but not yet in force",
-            "policy.toml:47 [tokens.ci] is accepted, but not yet in force",
             "0.toml:21 [sla] availability is accepted, but not yet in force (in 1 place, this is the first)",
             "0.toml:22 [sla] query_latency_p95_ms is accepted, but not yet in force (in 1 place, this is the first)",
             "policy.toml:21 the catalog has no product sales.orders",

@@ -52,7 +52,7 @@ impl SqlError {
         }
     }
     /// A syntax error at a character position.
-    pub(super) fn syntax(message: impl Into<String>, position: usize) -> Self {
+    pub fn syntax(message: impl Into<String>, position: usize) -> Self {
         Self::Syntax { message: message.into(), hint: None, position: Some(position) }
     }
     /// Adds what to do about a syntax error.

@@ -13,7 +13,8 @@
 //!   a CAST. `TABLE t` is `SELECT * FROM t`, `LIMIT ALL` is `LIMIT NULL`.
 //! * Forms that sqlparser has no node for are nodes under names of [`forms`]; clauses that it has no place for are marked
 //!   names ([`using_alias`], [`added_columns`], and the name of a window whose frame has EXCLUDE).
-//! * `span.start.column` is the character position (from 1) in the client's text; `line` means nothing.
+//! * `span.start.column` is the character position (from 1) in the client's text where `line` is 1; what pgveil has written
+//!   itself is on no line or another.
 //! * Trees may be deep: parse, walk, print, compare, clone and drop them inside of [`with_deep_stack`].
 
 mod conserved;
@@ -44,6 +45,7 @@ mod session_statement;
 mod spelling;
 pub mod statement;
 mod tokens;
+mod words;
 mod wrapped;
 
 pub use deep::{DEEP_STACK, with_deep_stack};
@@ -53,8 +55,10 @@ pub use literals::{integer, literal, literal_text};
 pub use marks::{added_columns, using_alias};
 pub use names::{exact, ident, is_reserved, output_name};
 pub use origin::{Named, Origin, origin};
-pub use parse::{parse, parse_expression};
+
+pub use parse::{parse, parse_expression, parse_query};
 pub use proof::{ProofError, Proven, prove};
 pub use redact::{plain_literals, redact};
 pub use render::{render, render_expr, render_query, render_type};
 pub use sqlparser::ast;
+pub use words::{Word, WordKind, words};

@@ -139,8 +139,10 @@ fn places(query: &Query) -> Option<Vec<usize>> {
     let mut rest = shown.as_str();
     while let Some(at) = outside_of_quotes(rest, SPAN) {
         rest = rest.get(at + SPAN.len()..)?;
-        let (_line, behind) = rest.split_once(',')?;
-        places.push(behind.split_once(')')?.0.parse().ok()?);
+        let (line, behind) = rest.split_once(',')?;
+        let column = behind.split_once(')')?.0.parse().ok()?;
+        // What stands on another line is no part of the text.
+        places.push(if line == "1" { column } else { 0 });
     }
     Some(places)
 }

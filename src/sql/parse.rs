@@ -56,6 +56,24 @@ pub fn parse_expression(text: &str) -> Result<ast::Expr, SqlError> {
     })
 }
 
+/// The line of everything that is not in a client's text.
+const OWN_LINE: u64 = 2;
+
+/// Parses a text of pgveil's own that is one query, whole. It becomes a part of a client's statement, in whose text it has no
+/// place.
+pub fn parse_query(text: &str) -> Result<Box<ast::Query>, SqlError> {
+    let lexemes = lex(text, &super::proof::RENDERED)?;
+    let phrase = Phrase::new(text, &lexemes, 1, super::proof::RENDERED.max_depth);
+    with_deep_stack(|| {
+        let mut tokens = tokens(&lexemes)?;
+        // The dialect asks for columns; the line says whose text it is.
+        tokens.iter_mut().for_each(|token| (token.span.start.line, token.span.end.line) = (OWN_LINE, OWN_LINE));
+        parsed_tokens(tokens, &phrase, |parser| parser.parse_query())
+            .0
+            .map_err(|error| SqlError::syntax(error.to_string(), 1))
+    })
+}
+
 /// The statements between semicolons. The body of CREATE FUNCTION … BEGIN ATOMIC holds some of its own, and so do the
 /// parentheses of CREATE RULE.
 fn split(lexemes: &[Lexeme]) -> Vec<&[Lexeme]> {

@@ -13,10 +13,12 @@ use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::{SecretString, StateUrl};
 use crate::govern::facts::{Facts, RelationFacts};
+use crate::introspect::SystemRelation;
 use crate::names::{RelationName, WarehouseName};
 use crate::sources::SourceTexts;
 
@@ -78,6 +80,21 @@ pub struct LastGood {
     pub generation: u64,
     /// The files that it was built from.
     pub texts: SourceTexts,
+}
+
+/// The facts of one warehouse as they are kept.
+#[derive(Serialize)]
+struct KeptFacts<'a> {
+    relations: &'a [(RelationName, RelationFacts)],
+    system: &'a [SystemRelation],
+}
+
+/// The same as they are found: a store of version 0.1 has the products' relations alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum FoundFacts {
+    Both { relations: Vec<(RelationName, RelationFacts)>, system: Vec<SystemRelation> },
+    Relations(Vec<(RelationName, RelationFacts)>),
 }
 
 /// The store. Clones are the same store.
@@ -174,7 +191,9 @@ impl Store {
                    ON CONFLICT (warehouse) DO UPDATE SET saved_at = excluded.saved_at, relations = excluded.relations";
         let mut statements = Vec::new();
         for (warehouse, relations) in &facts.relations {
-            let text = serde_json::to_string(relations).map_err(|e| self.content("warehouse facts", &e))?;
+            let system = facts.system.get(warehouse).map(Vec::as_slice).unwrap_or_default();
+            let kept = KeptFacts { relations, system };
+            let text = serde_json::to_string(&kept).map_err(|e| self.content("warehouse facts", &e))?;
             statements.push((sql, vec![warehouse.as_str().into(), now(), text.into()]));
         }
         self.execute("written", statements).await
@@ -187,8 +206,12 @@ impl Store {
         for row in self.query("read", ("SELECT warehouse, relations FROM facts", Vec::new())).await? {
             let mut texts = row.into_iter().map(|cell| cell.text().unwrap_or_default());
             let (warehouse, text) = (texts.next().unwrap_or_default(), texts.next().unwrap_or_default());
-            let relations: Vec<(RelationName, RelationFacts)> =
-                serde_json::from_str(&text).map_err(|e| self.content(what, &e))?;
+            let kept: FoundFacts = serde_json::from_str(&text).map_err(|e| self.content(what, &e))?;
+            let (relations, system) = match kept {
+                FoundFacts::Both { relations, system } => (relations, system),
+                FoundFacts::Relations(relations) => (relations, Vec::new()),
+            };
+            facts.system.insert(WarehouseName::new(&warehouse), system);
             facts.relations.insert(WarehouseName::new(warehouse), relations);
         }
         Ok(facts)

@@ -104,6 +104,7 @@ async fn facts_are_kept_by_warehouse() {
         let name = RelationName { schema: "public".to_owned(), name: "orders".to_owned() };
         let of = |warehouse: &str, oid| Facts {
             relations: [(WarehouseName::new(warehouse), vec![(name.clone(), relation(oid))])].into(),
+            system: [(WarehouseName::new(warehouse), Vec::new())].into(),
         };
         store.save_facts(&of("a", 1)).await.unwrap();
         store.save_facts(&of("b", 2)).await.unwrap();
@@ -244,7 +245,10 @@ async fn an_older_store_is_brought_up_to_date() {
 async fn a_look_changes_nothing() {
     for home in homes("look") {
         assert!(home.peek().await.is_none());
-        let facts = Facts { relations: [(WarehouseName::new("w"), Vec::new())].into() };
+        let facts = Facts {
+            relations: [(WarehouseName::new("w"), Vec::new())].into(),
+            system: [(WarehouseName::new("w"), Vec::new())].into(),
+        };
         let running = home.open().await;
         running.save_facts(&facts).await.unwrap();
         let looking = home.peek().await.unwrap();
@@ -285,7 +289,10 @@ async fn a_look_at_a_file_leaves_nothing_behind() {
     assert!(Store::peek(&path).unwrap().is_none());
     assert!(listing(directory.path()).is_empty());
 
-    let facts = Facts { relations: [(WarehouseName::new("w"), Vec::new())].into() };
+    let facts = Facts {
+        relations: [(WarehouseName::new("w"), Vec::new())].into(),
+        system: [(WarehouseName::new("w"), Vec::new())].into(),
+    };
     let running = Store::open(&path).unwrap();
     running.save_facts(&facts).await.unwrap();
     let before = listing(directory.path());

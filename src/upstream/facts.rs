@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use crate::catalog::Catalog;
 use crate::config::WarehouseConfig;
 use crate::govern::facts::{Facts, RelationFacts};
+use crate::introspect::{self, SystemRelation};
 use crate::names::{RelationName, WarehouseName};
 
 use super::connect::{ConnectError, Target};
@@ -83,8 +84,9 @@ pub async fn read_all(
     let mut failures = Vec::new();
     while let Some(Ok((name, answer))) = asked.join_next().await {
         match answer {
-            Ok(relations) => {
-                facts.relations.insert(name, relations);
+            Ok((relations, system)) => {
+                facts.relations.insert(name.clone(), relations);
+                facts.system.insert(name, system);
             }
             Err(error) => failures.push((name, error)),
         }
@@ -96,9 +98,19 @@ pub async fn read_all(
 async fn read_warehouse(
     config: &WarehouseConfig,
     relations: &[RelationName],
-) -> Result<Vec<(RelationName, RelationFacts)>, FactsError> {
+) -> Result<(Vec<(RelationName, RelationFacts)>, Vec<SystemRelation>), FactsError> {
     let target = Target::new(config, Vec::new()).map_err(FactsError::Dsn)?;
-    read(&target, relations).await
+    let client = control_plane::connect(&target, LIMIT).await?;
+    Ok((read_with(&client, relations).await?, read_system(&client).await?))
+}
+
+/// The columns of the system relations that are governed, in this warehouse's own version.
+pub async fn read_system(client: &tokio_postgres::Client) -> Result<Vec<SystemRelation>, FactsError> {
+    let (schemas, names): (Vec<&str>, Vec<&str>) = introspect::governed().unzip();
+    let rows = client.query(include_str!("system.sql"), &[&schemas, &names]).await?;
+    rows.iter()
+        .map(|row| serde_json::from_str(row.try_get(0)?).map_err(|error| FactsError::Read(error.to_string())))
+        .collect()
 }
 
 /// The relations of a warehouse that products lie in, each once.

@@ -9,6 +9,7 @@ use pgveil::govern::decide::{DecideInput, Decision, SearchPath, SessionValues, d
 use pgveil::govern::facts::{ColumnFacts, Facts, RelationFacts, RelationKind, TypeKind};
 use pgveil::govern::snapshot::{Snapshot, SnapshotParts, WarehouseRules};
 use pgveil::govern::subject::Subject;
+use pgveil::introspect::{SystemColumn, SystemRelation};
 use pgveil::names::{RelationName, WarehouseName};
 use pgveil::sql::statement::Parsed;
 
@@ -84,6 +85,33 @@ pub fn decide_as(
     }))
 }
 
+/// The system relations of PostgreSQL 15, of which those with a template count.
+fn system() -> Vec<SystemRelation> {
+    let text = std::fs::read_to_string(directory().join("system.txt")).unwrap();
+    let relation = |line: &str| {
+        let (schema, rest) = line.split_once('.').unwrap();
+        let (name, columns) = rest.split_once(' ').unwrap();
+        let column = |column: &str| {
+            let words: Vec<&str> = column.split(' ').collect();
+            let (type_schema, type_name) = words[1].split_once('.').unwrap();
+            SystemColumn {
+                name: words[0].to_owned(),
+                type_schema: type_schema.to_owned(),
+                type_name: type_name.to_owned(),
+                type_oid: words[2].parse().unwrap(),
+            }
+        };
+        SystemRelation {
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+            oid: 1,
+            schema_oid: if schema == "pg_catalog" { 11 } else { 13_000 },
+            columns: columns.split(", ").map(column).collect(),
+        }
+    };
+    text.lines().map(relation).collect()
+}
+
 /// Reads the plain CREATE TABLE statements of `schema.sql`.
 fn facts() -> Facts {
     let schema = std::fs::read_to_string(directory().join("schema.sql")).unwrap();
@@ -100,7 +128,7 @@ fn facts() -> Facts {
         relations.iter().find(|(name, _): &&(RelationName, RelationFacts)| name.name == "ledger").unwrap().1.clone();
     let view = RelationName { schema: "fin".to_owned(), name: "ledger_view".to_owned() };
     relations.push((view, RelationFacts { kind: RelationKind::View, barrier: false, oid: 17_000, ..ledger }));
-    Facts { relations: BTreeMap::from([(warehouse(), relations)]) }
+    Facts { relations: BTreeMap::from([(warehouse(), relations)]), system: BTreeMap::from([(warehouse(), system())]) }
 }
 
 fn table(name: &str, number: usize, columns: &[&str]) -> (RelationName, RelationFacts) {

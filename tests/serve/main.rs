@@ -13,6 +13,7 @@ mod common;
 mod alike;
 mod audit;
 mod carets;
+mod catalogs;
 mod clients;
 mod contracts;
 mod equality;
@@ -51,6 +52,7 @@ fn main() {
         limits::CASES,
         audit::CASES,
         carets::CASES,
+        catalogs::CASES,
         clients::CASES,
         contracts::CASES,
         equality::CASES,

@@ -126,7 +126,6 @@ fn warnings_of_a_policy() {
         [
             "2:8 user \"u\" has no way to log in | add password (see `pgveil hash-password`) or certificate",
             "3:16 [users.u] on_behalf_of is accepted, but not yet in force",
-            "5:9 [tokens.t] is accepted, but not yet in force",
         ]
     );
     let twice = format!("{text}[tokens.s]\nuser = \"v\"\nsha256 = \"{hash}\"\n");

@@ -1,13 +1,14 @@
 //! The types whose comparisons are leak-proof, and the list of these comparisons.
 
-use crate::sql::ast::{CharacterLength, DataType, TimezoneInfo};
+use crate::sql::ast::{CharacterLength, DataType, ObjectName, ObjectNamePart, TimezoneInfo};
+use crate::sql::ident;
 
 /// Types between which every comparison is leak-proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// int2, int4, int8
     Integer,
-    /// text, varchar: a varchar is compared as a text
+    /// text, varchar, name: a varchar is compared as a text
     Text,
     /// date
     Date,
@@ -19,14 +20,27 @@ pub enum Kind {
     Uuid,
     /// bool
     Boolean,
+    /// oid
+    Oid,
+    /// "char"
+    Char,
 }
 
 /// Comparisons that are on the list for each pair of types of a kind.
 const COMPARISONS: [&str; 6] = ["=", "<>", "<", "<=", ">", ">="];
 
 /// `typname` of each kind's types.
-const TYPES: [&[&str]; 7] =
-    [&["int2", "int4", "int8"], &["text"], &["date"], &["timestamp"], &["timestamptz"], &["uuid"], &["bool"]];
+const TYPES: [&[&str]; 9] = [
+    &["int2", "int4", "int8"],
+    &["text", "name"],
+    &["date"],
+    &["timestamp"],
+    &["timestamptz"],
+    &["uuid"],
+    &["bool"],
+    &["oid"],
+    &["char"],
+];
 
 /// Operator and `typname` of both sides: the comparisons that count as leak-proof. `pg_proc.proleakproof` says so of each in
 /// PostgreSQL 13 to 17; `pgveil check --warehouse` asks the warehouse at hand.
@@ -43,12 +57,14 @@ impl Kind {
     pub fn of_oid(oid: u32) -> Option<Self> {
         Some(match oid {
             20 | 21 | 23 => Self::Integer,
-            25 | 1043 => Self::Text,
+            19 | 25 | 1043 => Self::Text,
             1082 => Self::Date,
             1114 => Self::Timestamp,
             1184 => Self::TimestampTz,
             2950 => Self::Uuid,
             16 => Self::Boolean,
+            26 => Self::Oid,
+            18 => Self::Char,
             _ => return None,
         })
     }
@@ -57,12 +73,14 @@ impl Kind {
     pub fn of_array_oid(oid: u32) -> Option<Self> {
         Some(match oid {
             1005 | 1007 | 1016 => Self::Integer,
-            1009 | 1015 => Self::Text,
+            1003 | 1009 | 1015 => Self::Text,
             1182 => Self::Date,
             1115 => Self::Timestamp,
             1185 => Self::TimestampTz,
             2951 => Self::Uuid,
             1000 => Self::Boolean,
+            1028 => Self::Oid,
+            1002 => Self::Char,
             _ => return None,
         })
     }
@@ -89,6 +107,24 @@ impl Kind {
             DataType::Timestamp(None, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => Self::TimestampTz,
             DataType::Uuid => Self::Uuid,
             DataType::Bool | DataType::Boolean => Self::Boolean,
+            DataType::Custom(name, modifiers) if modifiers.is_empty() => return Self::of_name(name),
+            _ => return None,
+        })
+    }
+
+    fn of_name(name: &ObjectName) -> Option<Self> {
+        let (schema, own) = match name.0.as_slice() {
+            [ObjectNamePart::Identifier(own)] => (None, ident(own)),
+            [ObjectNamePart::Identifier(schema), ObjectNamePart::Identifier(own)] => (Some(ident(schema)), ident(own)),
+            _ => return None,
+        };
+        if schema.is_some_and(|schema| schema != "pg_catalog") {
+            return None;
+        }
+        Some(match own.as_str() {
+            "oid" => Self::Oid,
+            "name" => Self::Text,
+            "char" => Self::Char,
             _ => return None,
         })
     }
@@ -97,7 +133,7 @@ impl Kind {
     pub fn is_time(self) -> bool {
         match self {
             Self::Date | Self::Timestamp | Self::TimestampTz => true,
-            Self::Integer | Self::Text | Self::Uuid | Self::Boolean => false,
+            Self::Integer | Self::Text | Self::Uuid | Self::Boolean | Self::Oid | Self::Char => false,
         }
     }
 
@@ -111,6 +147,8 @@ impl Kind {
             Self::TimestampTz => "a timestamp with time zone",
             Self::Uuid => "a uuid",
             Self::Boolean => "a boolean",
+            Self::Oid => "an OID",
+            Self::Char => "a \"char\"",
         }
     }
 }

@@ -6,6 +6,7 @@ use sqlparser::tokenizer::Span;
 use crate::govern::fold;
 use crate::govern::functions::{self, Answer, FunctionRule};
 use crate::govern::types;
+use crate::introspect;
 use crate::sql::ast::{
     CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArgumentClause,
     FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectNamePart, Query, Select, SelectFlavor,
@@ -110,6 +111,12 @@ impl Walker<'_> {
         {
             // In quotes it is no grammar but somebody's function, which would be looked for along the search path.
             return Err(construct(&format!("the function \"{name}\" in quotes"), "Write it without quotes."));
+        }
+        if matches!(schema.as_deref(), None | Some("pg_catalog"))
+            && let Some(governed) = introspect::function(&name, super::tables::width(function))
+            && self.queries_allowed
+        {
+            return self.governed_call(governed, function);
         }
         let rule = functions::lookup(schema.as_deref(), &name, self.input.snapshot);
         if let FunctionRule::Refused { reason, hint } = rule {
@@ -255,7 +262,7 @@ impl Walker<'_> {
     }
 
     /// Everything of a call but its name.
-    fn parts_of_call(&mut self, function: &mut Function) -> Walked {
+    pub(super) fn parts_of_call(&mut self, function: &mut Function) -> Walked {
         let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } =
             function;
         absent("{fn …}", *uses_odbc_syntax)?;

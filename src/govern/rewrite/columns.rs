@@ -8,6 +8,7 @@ use crate::sql::resolve::{Ambiguous, Column, ColumnLookup, Columns, Entry};
 
 use super::Walker;
 use super::refuse::{Pointing, Walked, construct, denial, foreign, span_of};
+use super::system::is_system_schema;
 
 /// Columns that Postgres gives every table, and no data product has.
 const SYSTEM_COLUMNS: [&str; 7] = ["ctid", "xmin", "cmin", "xmax", "cmax", "tableoid", "oid"];
@@ -136,6 +137,13 @@ impl Walker<'_> {
 
     /// The reference to a product that `schema.table` means.
     fn unaliased(&self, schema: &str, table: &str) -> Result<Option<&Entry>, Ambiguous> {
+        if is_system_schema(schema) {
+            let is_it = |reference| {
+                let need = self.needs.system_referenced(reference);
+                need.is_some_and(|need| need.overlay.schema == schema && need.overlay.name == table)
+            };
+            return self.scopes.unaliased(is_it);
+        }
         let Some(product) = self.product_named(schema, table) else { return Ok(None) };
         let is_it = |reference| self.needs.referenced(reference).is_some_and(|need| need.product.id == product.id);
         self.scopes.unaliased(is_it)

@@ -30,6 +30,8 @@ enum Operand {
     Open,
     /// A constant or a plain column of a known type.
     Of(Kind),
+    /// A whole number, which is an OID's constant too.
+    Number,
 }
 
 /// A judgement: whether dates or timestamps are compared, or why it leaks.
@@ -145,6 +147,7 @@ impl Walker<'_> {
             other => match self.operand(other)? {
                 Operand::Open | Operand::Of(Kind::Boolean) => Ok(false),
                 Operand::Of(kind) => Err(format!("{} is no condition", kind.word())),
+                Operand::Number => Err("a number is no condition".to_owned()),
             },
         }
     }
@@ -229,7 +232,7 @@ impl Walker<'_> {
         match value {
             // Longer numbers are of type numeric.
             Value::Number(digits, false) => match digits.parse::<i64>() {
-                Ok(_) if digits.bytes().all(|b| b.is_ascii_digit()) => Ok(Operand::Of(Kind::Integer)),
+                Ok(_) if digits.bytes().all(|b| b.is_ascii_digit()) => Ok(Operand::Number),
                 _ => Err("comparisons of numeric are not leak-proof".to_owned()),
             },
             Value::SingleQuotedString(_)
@@ -255,9 +258,9 @@ impl Walker<'_> {
         let Operand::Of(kind) = typed(data_type)? else { return Ok(Operand::Open) };
         let same = match self.operand(inner)? {
             Operand::Open => true,
-            Operand::Of(Kind::Integer) => {
-                matches!(inner, Expr::Value(value) if matches!(value.value, Value::Number(..))) && kind == Kind::Integer
-            }
+            Operand::Number => kind == Kind::Integer || kind == Kind::Oid,
+            // A column's number may be out of the other type's range.
+            Operand::Of(Kind::Integer) => false,
             Operand::Of(own) => own == kind,
         };
         if same { Ok(Operand::Of(kind)) } else { Err(format!("a cast to {data_type} is not leak-proof")) }
@@ -284,6 +287,15 @@ impl Walker<'_> {
         match unnested(expr) {
             Expr::Identifier(name) => self.plain(std::slice::from_ref(name))?.shows,
             Expr::CompoundIdentifier(parts) => self.plain(parts)?.shows,
+            _ => None,
+        }
+    }
+
+    /// The column that an expression is, when that is certain.
+    pub(super) fn certain_column(&self, expr: &Expr) -> Option<Column> {
+        match unnested(expr) {
+            Expr::Identifier(name) => self.plain(std::slice::from_ref(name)),
+            Expr::CompoundIdentifier(parts) => self.plain(parts),
             _ => None,
         }
     }
@@ -315,16 +327,13 @@ impl Walker<'_> {
     /// The kind of a column that is a product's own.
     pub(super) fn kind_of(&self, column: &Column) -> Result<Kind, String> {
         let name = &column.name;
-        let shown = column.shows.and_then(|origin| {
-            let need = self.needs.referenced(origin.reference)?;
-            Some((need, need.view.columns.get(origin.column)?))
-        });
-        let Some((need, of_view)) = shown else { return Err(format!("column \"{name}\" is computed")) };
+        let shown = column.shows.and_then(|origin| self.needs.columns(origin.reference)?.get(origin.column));
+        let Some(of_view) = shown else { return Err(format!("column \"{name}\" is computed")) };
         if of_view.masked {
             return Err(format!("column \"{name}\" is masked"));
         }
         // An extension's operator for varchar itself would be preferred to that for text.
-        let only_built_in = self.input.snapshot.warehouse_rules(&need.product.warehouse).extension_schemas.is_empty();
+        let only_built_in = self.input.snapshot.warehouse_rules(self.input.warehouse).extension_schemas.is_empty();
         match Kind::of_oid(of_view.type_oid) {
             Some(Kind::Text) if of_view.type_oid != TEXT && !only_built_in => {
                 Err(format!("column \"{name}\" is a varchar, and extensions may have operators for it"))
@@ -428,6 +437,11 @@ fn typed(data_type: &DataType) -> Result<Operand, String> {
 fn compared(left: Operand, right: Operand) -> Judged {
     match (left, right) {
         (Operand::Open, Operand::Open) => Ok(false),
+        (Operand::Number, Operand::Of(Kind::Integer | Kind::Oid) | Operand::Number | Operand::Open)
+        | (Operand::Of(Kind::Integer | Kind::Oid) | Operand::Open, Operand::Number) => Ok(false),
+        (Operand::Number, other @ Operand::Of(_)) | (other @ Operand::Of(_), Operand::Number) => {
+            compared(Operand::Of(Kind::Integer), other)
+        }
         (Operand::Of(kind), Operand::Open) | (Operand::Open, Operand::Of(kind)) => Ok(kind.is_time()),
         (Operand::Of(left), Operand::Of(right)) if left == right => Ok(left.is_time()),
         (Operand::Of(left), Operand::Of(right)) => {

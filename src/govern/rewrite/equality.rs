@@ -33,10 +33,8 @@ impl Walker<'_> {
             }
             _ => return None,
         };
-        let mut lookups = origins.iter().map(|origin| {
-            let view = &self.needs.referenced(origin.reference)?.view;
-            view.columns.get(origin.column)?.lookup.clone()
-        });
+        let mut lookups =
+            origins.iter().map(|origin| self.needs.columns(origin.reference)?.get(origin.column)?.lookup.clone());
         // After USING a name stands for two columns: both must be hashed, and then they are hashed alike.
         let first = lookups.next()??;
         lookups.all(|lookup| lookup.is_some()).then_some(first)

@@ -32,6 +32,9 @@ impl Walker<'_> {
     }
 
     fn expr_inside(&mut self, expr: &mut Expr) -> Walked {
+        if matches!(expr, Expr::Cast { .. }) && self.reg_cast(expr)? {
+            return Ok(());
+        }
         match expr {
             Expr::Identifier(_) | Expr::CompoundIdentifier(_) => self.column_reference(expr),
             Expr::CompoundFieldAccess { root, access_chain } => {

@@ -1,5 +1,7 @@
 //! FROM: joins and their namespaces, subqueries, functions.
 
+use std::collections::BTreeSet;
+
 use crate::error::sqlstate;
 use crate::govern::permit::Denial;
 use crate::sql::ast::{
@@ -51,6 +53,7 @@ impl Walker<'_> {
     }
 
     fn join(&mut self, mut left: Vec<Entry>, mut right: Vec<Entry>, operator: &mut JoinOperator) -> Walked<Vec<Entry>> {
+        let operator_kind = Narrows::of(operator);
         let constraint = match operator {
             JoinOperator::Join(constraint)
             | JoinOperator::Inner(constraint)
@@ -83,7 +86,9 @@ impl Walker<'_> {
                 // The condition sees both sides; what stands before the join is for LATERAL alone.
                 let before = self.scopes.current().entries.len();
                 let of_right = before + left.len();
+                let narrowed = narrowed_by(operator_kind, &left, &right);
                 self.scopes.current().entries.extend(left.drain(..).chain(right.drain(..)));
+                self.link(condition, &narrowed);
                 self.condition(condition)?;
                 right = self.scopes.current().entries.split_off(of_right);
                 left = self.scopes.current().entries.split_off(before);
@@ -153,7 +158,7 @@ impl Walker<'_> {
     fn same_type(&self, left: &Column, right: &Column) -> bool {
         let oid = |column: &Column| {
             let origin = column.shows?;
-            Some(self.needs.referenced(origin.reference)?.view.columns.get(origin.column)?.type_oid)
+            Some(self.needs.columns(origin.reference)?.get(origin.column)?.type_oid)
         };
         oid(left).is_some() && oid(left) == oid(right)
     }
@@ -285,6 +290,30 @@ impl Walker<'_> {
             }
         }
     }
+}
+
+/// Of which sides of a join the rows that its condition rules out do not matter.
+#[derive(Clone, Copy)]
+struct Narrows {
+    left: bool,
+    right: bool,
+}
+
+impl Narrows {
+    fn of(operator: &JoinOperator) -> Self {
+        match operator {
+            JoinOperator::Join(_) | JoinOperator::Inner(_) => Self { left: true, right: true },
+            JoinOperator::Left(_) | JoinOperator::LeftOuter(_) => Self { left: false, right: true },
+            JoinOperator::Right(_) | JoinOperator::RightOuter(_) => Self { left: true, right: false },
+            _ => Self { left: false, right: false },
+        }
+    }
+}
+
+fn narrowed_by(narrows: Narrows, left: &[Entry], right: &[Entry]) -> BTreeSet<usize> {
+    let left = left.iter().filter(|_| narrows.left);
+    let right = right.iter().filter(|_| narrows.right);
+    left.chain(right).flat_map(super::system::references_of).collect()
 }
 
 /// The alias of `USING (…) AS j`, which stands last in the list.

@@ -222,7 +222,7 @@ impl Walker<'_> {
         let grouped = self.grouped(exprs, projection);
         let mut lifted = BTreeSet::new();
         for (reference, columns) in self.keyed(&grouped) {
-            let of_view = |origin: &Origin| self.needs.referenced(reference)?.view.columns.get(origin.column);
+            let of_view = |origin: &Origin| self.needs.columns(reference)?.get(origin.column);
             // An array's aggregate is an array of more dimensions: such a column stays as it is, and the warehouse says 42803.
             let without =
                 |origin: &Origin| of_view(origin).is_some_and(|column| WITHOUT_EQUALITY.contains(&&*column.base_type));
@@ -367,7 +367,7 @@ impl Walker<'_> {
         let mut added = Vec::new();
         for (reference, columns) in self.keyed(grouped) {
             for (origin, name) in columns {
-                let of_view = self.needs.referenced(reference).and_then(|need| need.view.columns.get(origin.column));
+                let of_view = self.needs.columns(reference).and_then(|columns| columns.get(origin.column));
                 let groups = of_view.is_some_and(|column| !is_without_equality(&column.base_type));
                 if groups && read.contains(&origin) && !grouped.contains(&origin) {
                     added.push(Expr::CompoundIdentifier(name));

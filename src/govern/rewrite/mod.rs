@@ -22,7 +22,9 @@ mod ordering;
 mod placed;
 mod query;
 mod refuse;
+mod reg;
 mod relations;
+mod system;
 mod tables;
 
 use std::cell::Cell;
@@ -30,6 +32,7 @@ use std::collections::BTreeSet;
 
 use sqlparser::tokenizer::Span;
 
+use crate::introspect::Links;
 use crate::sql::ast::{DataType, Expr, Query};
 use crate::sql::resolve::{Origin, Scopes};
 
@@ -63,6 +66,10 @@ struct Walker<'a> {
     fences: Fences,
     /// The references whose fence is left out.
     unfenced: BTreeSet<usize>,
+    /// What conditions say of the columns of system relations.
+    links: Links,
+    /// What follows from that; `None`: this is the walk that finds it out.
+    solved: Option<system::Solved>,
 }
 
 impl<'a> Walker<'a> {
@@ -80,6 +87,8 @@ impl<'a> Walker<'a> {
             looked: Cell::new(false),
             fences: Fences::default(),
             unfenced: BTreeSet::new(),
+            links: Links::default(),
+            solved: None,
         }
     }
     /// The denial with the products that the statement named until then.
@@ -112,16 +121,18 @@ impl<'a> Walker<'a> {
 /// Whether a product keeps its fence follows from all conditions of the statement, which are known when the walk is over. Where
 /// one may go, the query is walked once more with that knowledge: the numbers of the references are the same.
 pub(super) fn rewrite_query(input: &DecideInput<'_>, unchanged: &Query) -> Walked<(Box<Query>, Requirements)> {
-    let (query, needs, fences) = walk(input, unchanged, BTreeSet::new())?;
+    let (query, needs, fences, links) = walk(input, unchanged, BTreeSet::new(), None)?;
     let may_go = |reference: &usize| {
         let view = needs.referenced(*reference).map(|need| &need.view);
-        view.is_some_and(|view| view.unfenced.is_some()) && fences.reason(*reference).is_none()
+        let fenced = view.is_some_and(|view| view.unfenced.is_some()) || needs.system_referenced(*reference).is_some();
+        fenced && fences.reason(*reference).is_none()
     };
     let unfenced: BTreeSet<usize> = (0..needs.references()).filter(may_go).collect();
-    let (query, mut needs) = if unfenced.is_empty() {
+    let (query, mut needs) = if unfenced.is_empty() && !needs.introspects {
         (query, needs)
     } else {
-        let (query, needs, _) = walk(input, unchanged, unfenced.clone())?;
+        let solved = needs.introspects.then(|| system::solve(input, &needs, &links, &unfenced)).transpose()?;
+        let (query, needs, _, _) = walk(input, unchanged, unfenced.clone(), solved)?;
         (query, needs)
     };
     needs.judge_fences(|reference| match fences.reason(reference) {
@@ -136,12 +147,14 @@ fn walk(
     input: &DecideInput<'_>,
     unchanged: &Query,
     unfenced: BTreeSet<usize>,
-) -> Walked<(Box<Query>, Requirements, Fences)> {
+    solved: Option<system::Solved>,
+) -> Walked<(Box<Query>, Requirements, Fences, Links)> {
     let mut query = Box::new(unchanged.clone());
-    let mut walker = Walker { unfenced, ..Walker::new(input) };
+    let mut walker = Walker { unfenced, solved, ..Walker::new(input) };
     let result = walker.query(&mut query, None, None).map(|_| ());
     let fences = std::mem::take(&mut walker.fences);
-    walker.finish(result).map(|needs| (query, needs, fences))
+    let links = std::mem::take(&mut walker.links);
+    walker.finish(result).map(|needs| (query, needs, fences, links))
 }
 
 /// Checks and rewrites the arguments of EXECUTE: expressions that read nothing.

@@ -31,6 +31,11 @@ impl Walker<'_> {
         }
         match (placed.next(), factor) {
             (Some(None), _) => Ok(()),
+            (Some(Some(reference)), TableFactor::Derived { subquery, .. })
+                if self.needs.system_referenced(reference).is_some() =>
+            {
+                self.show_system(reference, subquery)
+            }
             (Some(Some(reference)), TableFactor::Derived { subquery, .. }) => {
                 let (Some(need), Some(kept)) = (self.needs.referenced(reference), self.needs.kept(reference)) else {
                     return Err(foreign("this in FROM"));

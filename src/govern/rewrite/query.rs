@@ -263,6 +263,8 @@ impl Walker<'_> {
             // query's.
             let shown = self.log.len();
             self.set_lifted(BTreeSet::new());
+            let here = self.references_here();
+            self.link(condition, &here);
             self.condition(condition)?;
             self.set_lifted(lifted);
             self.forget_own(shown);
@@ -326,6 +328,7 @@ impl Walker<'_> {
                     }
                     let name = output_name(expr);
                     let shows = self.shown_by(expr);
+                    self.name_of_output(expr)?;
                     self.expr(expr)?;
                     let keeps_it =
                         matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) && output_name(expr) == name;
@@ -337,6 +340,7 @@ impl Walker<'_> {
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
                     let shows = self.shown_by(expr);
+                    self.name_of_output(expr)?;
                     self.expr(expr)?;
                     columns.list.push(Column { shows, ..Column::computed(ident(alias)) });
                 }

@@ -17,6 +17,7 @@ use super::Walker;
 use super::columns::identifiers;
 use super::query::plain_names;
 use super::refuse::{Pointing, Walked, denial, foreign, span_of};
+use super::system::{is_system_schema, not_shown};
 
 impl Walker<'_> {
     /// A relation in FROM. A WITH query stays as it is; a product becomes its derived table, which shows no columns yet, and
@@ -39,6 +40,9 @@ impl Walker<'_> {
         }
 
         let place = self.place(span_of(&parts));
+        if let Some(overlay) = self.system_relation(&parts).map_err(|denied| denied.pointing(place))? {
+            return self.system_reference(factor, &overlay, &names, given);
+        }
         let product = self.product(&parts).map_err(|denied| denied.pointing(place))?;
         let at = self.need(&product).map_err(|denied| denied.pointing(place))?;
         let reference = self.needs.add_reference(at);
@@ -79,10 +83,11 @@ impl Walker<'_> {
     /// same name and another schema can be referred to at the same place: `schema.table.column` must go on telling them
     /// apart when both are derived tables.
     fn unique_name(&self, own: &str, product: &Product) -> Ident {
-        let taken = self.scopes.all().any(|entry| {
-            let other = entry.unaliased.and_then(|reference| self.needs.referenced(reference));
-            other.is_some_and(|other| ident(&entry.written) == own && other.product.id != product.id)
-        });
+        let another = |reference: usize| match self.needs.referenced(reference) {
+            Some(other) => other.product.id != product.id,
+            None => true,
+        };
+        let taken = self.scopes.all().any(|entry| ident(&entry.written) == own && entry.unaliased.is_some_and(another));
         if taken { exact(&product.id.to_string()) } else { exact(own) }
     }
 
@@ -124,8 +129,8 @@ impl Walker<'_> {
     }
 
     fn in_schema(&self, parts: &[Ident], schema: &str, table: &str) -> Walked<Option<Arc<Product>>> {
-        if matches!(schema, "pg_catalog" | "information_schema" | "pg_toast") {
-            return Err(system_relation(parts));
+        if is_system_schema(schema) {
+            return Err(not_shown(parts));
         }
         Ok(self.product_named(schema, table))
     }
@@ -154,7 +159,7 @@ impl Walker<'_> {
             return Ok(Some(flat));
         }
         if table.starts_with("pg_") {
-            return Err(system_relation(&[exact(table)]));
+            return Err(not_shown(&[exact(table)]));
         }
         Ok(None)
     }
@@ -246,18 +251,6 @@ impl Walker<'_> {
         denied.error.hint = Some(format!("You are connected to the database {}.", self.input.warehouse));
         denied
     }
-}
-
-/// The system's own relations are not served.
-fn system_relation(parts: &[Ident]) -> Box<Denial> {
-    let message = format!("permission denied for system relation \"{}\"", dotted(parts));
-    let mut denied = denial(sqlstate::INSUFFICIENT_PRIVILEGE, "system_relation", message);
-    denied.error.hint = Some(
-        "The system catalogs cannot be browsed through pgveil. Query a data product by its name, DOMAIN.PRODUCT: a name \
-         that does not exist is answered with the nearest one that you may see."
-            .to_owned(),
-    );
-    denied
 }
 
 /// A derived table in the place of a relation.

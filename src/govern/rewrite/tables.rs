@@ -24,7 +24,8 @@ pub(super) struct TableCall {
 }
 
 /// Functions that return rows of known columns. Every other allowed function returns one column.
-const ROWS: [(&str, &[&str]); 12] = [
+const ROWS: [(&str, &[&str]); 13] = [
+    ("_pg_expandarray", &["x", "n"]),
     ("json_each", &["key", "value"]),
     ("json_each_text", &["key", "value"]),
     ("jsonb_each", &["key", "value"]),
@@ -277,7 +278,7 @@ fn in_pg_catalog(function: &Function) -> bool {
 }
 
 /// How many arguments a call has.
-fn width(function: &Function) -> usize {
+pub(super) fn width(function: &Function) -> usize {
     match &function.args {
         FunctionArguments::List(list) => list.args.len(),
         FunctionArguments::None | FunctionArguments::Subquery(_) => 0,

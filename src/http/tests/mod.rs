@@ -1,3 +1,5 @@
+mod catalog;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -27,11 +29,17 @@ struct Running {
 }
 
 async fn start(readiness: Readiness, tls: Option<TlsConfig>) -> Running {
+    let directory = tempfile::tempdir().unwrap();
+    let desk = Desk::new(catalog::shared(directory.path()), MockSecret::random());
+    start_with(readiness, tls, desk).await
+}
+
+async fn start_with(readiness: Readiness, tls: Option<TlsConfig>, desk: Desk) -> Running {
     let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), anonymous_read: false, tls };
     let listener = HttpListener::bind(&config).await.unwrap();
     let address = listener.address().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let router = router(Arc::new(Fixed(readiness)));
+    let router = router(Arc::new(Fixed(readiness)), desk);
     let task = tokio::spawn(async move {
         let stop = async {
             stopped.await.ok();
@@ -66,7 +74,7 @@ async fn each_path_answers() {
         ("/readyz", "503 Service Unavailable", "\"reasons\":[\"warehouse \\\"analytics\\\" cannot be reached\"]"),
         ("/metrics", "200 OK", "pgveil_generation 41"),
         ("/", "200 OK", "governance proxy"),
-        ("/v1/secret", "404 Not Found", "{\"error\":"),
+        ("/v1/secret", "404 Not Found", "\"error\":\"There is nothing"),
     ] {
         let answer = ask(running.address, &get_request(path)).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{path}: {answer}");

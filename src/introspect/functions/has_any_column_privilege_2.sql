@@ -1,0 +1,2 @@
+-- What policy grants: SELECT on what is shown, nothing else.
+SELECT CASE WHEN lookup.relations ? ($1)::pg_catalog.text THEN pg_catalog.upper(($2)::pg_catalog.text) OPERATOR(pg_catalog.~) '(^|,)\s*SELECT\s*(,|$)' END

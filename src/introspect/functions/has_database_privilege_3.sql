@@ -1,0 +1,2 @@
+-- CONNECT to the one database that there is. Of another user nothing is said.
+SELECT CASE WHEN EXISTS (SELECT FROM map.session AS m WHERE m.datname = ($2)::pg_catalog.text OR m.datoid::pg_catalog.text = ($2)::pg_catalog.text) THEN pg_catalog.upper(($3)::pg_catalog.text) OPERATOR(pg_catalog.~) '(^|,)\s*CONNECT\s*(,|$)' AND EXISTS (SELECT FROM map.session AS s WHERE s.usename = ($1)::pg_catalog.text OR s.useroid::pg_catalog.text = ($1)::pg_catalog.text) END

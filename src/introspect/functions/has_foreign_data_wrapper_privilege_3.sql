@@ -1,0 +1,2 @@
+-- There is none.
+SELECT NULL::pg_catalog.bool

@@ -1,0 +1,2 @@
+-- USAGE of what is shown; nobody creates anything through pgveil. Of another user nothing is said.
+SELECT CASE WHEN lookup.schemas ? ($2)::pg_catalog.text THEN pg_catalog.upper(($3)::pg_catalog.text) OPERATOR(pg_catalog.~) '(^|,)\s*USAGE\s*(,|$)' AND EXISTS (SELECT FROM map.session AS s WHERE s.usename = ($1)::pg_catalog.text OR s.useroid::pg_catalog.text = ($1)::pg_catalog.text) END

@@ -1,0 +1,2 @@
+-- Nobody creates anything through pgveil.
+SELECT false

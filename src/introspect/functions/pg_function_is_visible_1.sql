@@ -1,0 +1,2 @@
+-- Built in objects by Postgres' own; others are not shown.
+SELECT CASE WHEN $1 < 16384 THEN pg_catalog.pg_function_is_visible($1) END

@@ -1,0 +1,2 @@
+-- Nobody publishes through pgveil.
+SELECT false

@@ -1,0 +1,2 @@
+-- Nothing can be written through pgveil.
+SELECT 0

@@ -1,0 +1,2 @@
+-- No statistics object is shown.
+SELECT NULL::pg_catalog.bool

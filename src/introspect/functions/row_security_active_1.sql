@@ -1,0 +1,2 @@
+-- No row security is shown; pgveil's filters are none.
+SELECT false

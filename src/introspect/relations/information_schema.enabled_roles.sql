@@ -1,0 +1,3 @@
+-- The session's user.
+SELECT s.usename AS role_name
+FROM map.session AS s

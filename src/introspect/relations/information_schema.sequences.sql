@@ -1,0 +1,3 @@
+-- No sequence is a product.
+SELECT NULL::pg_catalog.name AS sequence_name
+WHERE false

@@ -1,0 +1,3 @@
+-- What a view stands on is the warehouse's affair.
+SELECT NULL::pg_catalog.name AS table_name
+WHERE false

@@ -1,0 +1,3 @@
+-- Nobody creates an extension through pgveil.
+SELECT NULL::pg_catalog.name AS name
+WHERE false

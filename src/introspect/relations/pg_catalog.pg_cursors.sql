@@ -1,0 +1,3 @@
+-- What the warehouse's connection holds carries the rewritten statements.
+SELECT NULL::pg_catalog.text AS name
+WHERE false

@@ -1,0 +1,3 @@
+-- No large object is a product.
+SELECT NULL::pg_catalog.oid AS oid
+WHERE false

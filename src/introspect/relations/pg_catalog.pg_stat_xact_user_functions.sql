@@ -1,0 +1,3 @@
+-- Activity is the warehouse's affair.
+SELECT NULL::pg_catalog.oid AS funcid
+WHERE false

@@ -1,0 +1,3 @@
+-- No sequence is a product.
+SELECT NULL::pg_catalog.oid AS relid
+WHERE false
