@@ -111,8 +111,19 @@ impl Keeper {
             tokio::select! {
                 _ = shutdown.wait_for(|state| *state >= Shutdown::Draining) => return,
                 Some(ended) = runs.join_next() => {
-                    if let Ok((product, validation)) = ended {
-                        self.ended(&product, validation).await;
+                    match ended {
+                        // One that ended while this node lost the lead is another node's business.
+                        Ok((product, validation)) if self.running.contains(&product.id) => {
+                            self.ended(&product, validation).await;
+                        }
+                        Ok(_) => {}
+                        Err(error) if error.is_cancelled() => {}
+                        // Nobody knows whose it was: all are looked at anew.
+                        Err(error) => {
+                            tracing::error!(%error, "a run of the checks was given up");
+                            runs.abort_all();
+                            self.running.clear();
+                        }
                     }
                 }
                 _ = tick.tick() => self.look(&mut runs, &mut chores).await,
@@ -128,10 +139,14 @@ impl Keeper {
         }
         if is_time(&mut chores.lead, LEAD) {
             self.ask_who_leads().await;
+            if !self.leads && !self.running.is_empty() {
+                // Another node may begin the same runs now.
+                runs.abort_all();
+                self.running.clear();
+            }
         }
         self.plan();
         if !self.leads {
-            // Runs that began while this node led may end; nothing new begins.
             if is_time(&mut chores.follow, FOLLOW) {
                 self.read_latest().await;
             }

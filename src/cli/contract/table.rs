@@ -70,7 +70,7 @@ fn counted(n: usize, noun: &str) -> String {
 fn headline(validation: &Validation) -> String {
     let Validation { product, version, duration_ms, .. } = validation;
     let mut facts = vec![format!("version {version}")];
-    facts.extend(validation.rows.map(|rows| format!("{} rows", count(rows))));
+    facts.extend(validation.rows.map(|rows| format!("{} row{}", count(rows), if rows == 1 { "" } else { "s" })));
     facts.extend(validation.stale_seconds.map(|age| format!("newest {} ago", span(age as f64))));
     facts.push(format!("{duration_ms} ms"));
     format!("{product} ({})", facts.join(", "))
