@@ -117,7 +117,7 @@ async fn serve(config: &Path, mut signals: signals::Signals, ready: impl FnOnce(
     let (shutdown, shutdown_seen) = watch::channel(Shutdown::Running);
     let (shared, first) = share(first, audit.clone(), shutdown_seen.clone())?;
     let mock = MockSecret::derived(store.secret("unknown users").await?.expose());
-    let desk = http::Desk::new(Arc::clone(&shared), mock.clone());
+    let desk = http::Desk::new(Arc::clone(&shared), mock.clone(), store.clone());
     desk.configure(&server);
     let clients = Clients::new(&server, Arc::clone(&shared), mock, tls.clone());
     let http_tls = http.as_ref().and_then(HttpListener::tls);

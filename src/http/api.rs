@@ -6,14 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Json, Response};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::catalog::{ContractType, Pii, Product, SearchIndex, Status};
+use crate::contracts::Validation;
+use crate::contracts::history;
+use crate::contracts::score::{self, product_score};
 use crate::govern::access::Access;
 use crate::govern::snapshot::Snapshot;
 use crate::names::ProductId;
+use crate::state::{Consumer, StateError, Store};
 use crate::statement::{duration_text, today};
 
 use super::login::{Connection, Gate, Reader};
@@ -23,16 +27,30 @@ use super::problem::Problem;
 const PAGE: usize = 20;
 const LARGEST_PAGE: usize = 100;
 
+/// Uses of one product that can be registered, so that nobody fills the store.
+const MOST_CONSUMERS: usize = 1000;
+/// Letters of each field of a registration.
+const LONGEST_FIELD: usize = 500;
+
 /// What the API stands on.
 pub(super) struct Desk {
     pub gate: Gate,
+    store: Store,
     /// The words of the catalog of a generation.
     index: Mutex<Option<(u64, Arc<SearchIndex>)>>,
 }
 
 impl Desk {
-    pub(super) fn new(gate: Gate) -> Self {
-        Self { gate, index: Mutex::new(None) }
+    pub(super) fn new(gate: Gate, store: Store) -> Self {
+        Self { gate, store, index: Mutex::new(None) }
+    }
+
+    /// The last runs of a product's contract, the latest first. Without the store the rest is still told.
+    async fn runs(&self, product: &ProductId) -> Vec<Validation> {
+        history::last(&self.store, product, score::RUNS).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the history of contracts cannot be read");
+            Vec::new()
+        })
     }
 
     /// Made once a generation. Takes a while with thousands of products.
@@ -119,7 +137,42 @@ struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     granted: Option<bool>,
     last_validated: Option<String>,
-    quality_score: Option<f64>,
+    quality_score: Option<u8>,
+}
+
+/// One run. Messages and values may speak of rows that a role does not see: they are left to who owns the product.
+#[derive(Debug, Serialize)]
+struct ValidationOut {
+    at: String,
+    version: u32,
+    passed: bool,
+    duration_ms: u64,
+    checks: Vec<CheckOut>,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckOut {
+    name: String,
+    r#type: &'static str,
+    severity: &'static str,
+    passed: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct ConsumerOut {
+    team: String,
+    use_case: String,
+    contact: String,
+    registered_at: String,
+}
+
+/// `POST /v1/catalog/products/{id}/consumers`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Registration {
+    team: String,
+    use_case: String,
+    contact: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -146,6 +199,9 @@ struct Detail {
     published_at: Option<String>,
     deprecation: Option<DeprecationOut>,
     columns: Vec<ColumnOut>,
+    /// The last runs of its contract, the latest first.
+    validations: Vec<ValidationOut>,
+    consumers: Vec<ConsumerOut>,
 }
 
 #[derive(Debug, Serialize)]
@@ -180,11 +236,17 @@ pub(super) async fn search(
     let Query(query) = query.map_err(|rejection| Problem::bad(rejection.body_text()))?;
     let status = query.status.as_deref().map(status_of).transpose()?;
     // It may take milliseconds, which are not those of whose rows are relayed.
-    let answer = tokio::task::spawn_blocking(move || {
-        let index = desk.index(&reader.snapshot);
+    let searching = Arc::clone(&desk);
+    let found = tokio::task::spawn_blocking(move || {
+        let index = searching.index(&reader.snapshot);
         find(&reader, &index, &query, status)
     });
-    let answer = answer.await.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The search failed."))?;
+    let mut answer = found.await.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The search failed."))?;
+    for product in &mut answer.products {
+        if let Some(id) = ProductId::parse(&product.id) {
+            product.judge(&desk.runs(&id).await);
+        }
+    }
     told(&headers, &answer)
 }
 
@@ -225,12 +287,9 @@ pub(super) async fn product(
 ) -> Result<Response, Problem> {
     let reader = desk.gate.admit(&headers, connection).await?;
     let found = ProductId::parse(&id).and_then(|id| reader.snapshot.parts.catalog.get(&id).cloned());
-    let Some(product) = found.filter(|product| reader.sees(product)) else {
-        return Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            "There is no such product; /v1/catalog/search?q= finds those that you may know of.",
-        ));
-    };
+    let product = found.filter(|product| reader.sees(product)).ok_or_else(no_such_product)?;
+    let runs = desk.runs(&product.id).await;
+    let consumers = desk.store.consumers(&product.id, MOST_CONSUMERS).await.map_err(|error| unkept(&error))?;
     let column = |column: &crate::catalog::Column| ColumnOut {
         column: column.name.clone(),
         r#type: type_name(column.contract_type),
@@ -238,8 +297,10 @@ pub(super) async fn product(
         pii: column.pii == Pii::Yes,
         nullable: column.nullable,
     };
+    let mut summary = summary(&reader, &product);
+    summary.judge(&runs);
     let detail = Detail {
-        summary: summary(&reader, &product),
+        summary,
         relation: product.id.to_string(),
         warehouse: product.warehouse.to_string(),
         published_at: product.published_at.map(|at| at.to_string()),
@@ -249,8 +310,63 @@ pub(super) async fn product(
             message: deprecation.message.clone(),
         }),
         columns: product.columns.iter().map(column).collect(),
+        validations: runs.iter().map(validation).collect(),
+        consumers: consumers.into_iter().map(consumer).collect(),
     };
     told(&headers, &detail)
+}
+
+pub(super) async fn register(
+    State(desk): State<Arc<Desk>>,
+    Extension(connection): Extension<Connection>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    body: Result<Json<Registration>, axum::extract::rejection::JsonRejection>,
+) -> Result<Response, Problem> {
+    let reader = desk.gate.admit(&headers, connection).await?;
+    let Some(subject) = &reader.subject else {
+        return Err(Problem::unauthorized("Log in to register: a contact has to be somebody's."));
+    };
+    let found = ProductId::parse(&id).and_then(|id| reader.snapshot.parts.catalog.get(&id).cloned());
+    let product = found.filter(|product| reader.sees(product)).ok_or_else(no_such_product)?;
+    let Json(given) = body.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
+    let field = |name: &str, text: &str| {
+        let text = text.trim();
+        match text.chars().count() {
+            0 => Err(Problem::bad(format!("{name} is empty."))),
+            n if n > LONGEST_FIELD => Err(Problem::bad(format!("{name} is longer than {LONGEST_FIELD} characters."))),
+            _ if text.chars().any(char::is_control) => Err(Problem::bad(format!("{name} holds a control character."))),
+            _ => Ok(text.to_owned()),
+        }
+    };
+    let consumer = Consumer {
+        team: field("team", &given.team)?,
+        use_case: field("use_case", &given.use_case)?,
+        contact: field("contact", &given.contact)?,
+        registered_by: subject.user.clone(),
+        registered_at: jiff::Timestamp::now().to_string(),
+    };
+    if desk.store.count_consumers(&product.id).await.map_err(|error| unkept(&error))? >= MOST_CONSUMERS {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            format!("{} has {MOST_CONSUMERS} registered consumers, and no room for more.", product.id),
+        ));
+    }
+    tracing::info!(product = %product.id, user = %subject.user, team = consumer.team, "a consumer is registered");
+    desk.store.register_consumer(&product.id, consumer).await.map_err(|error| unkept(&error))?;
+    Ok((StatusCode::CREATED, Json(serde_json::json!({ "registered": true }))).into_response())
+}
+
+fn no_such_product() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "There is no such product; /v1/catalog/search?q= finds those that you may know of.",
+    )
+}
+
+fn unkept(error: &StateError) -> Problem {
+    tracing::error!(%error, "consumers cannot be read or kept");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "pgveil cannot reach its own store now; try again in a while.")
 }
 
 pub(super) async fn domains(
@@ -291,6 +407,38 @@ fn summary(reader: &Reader, product: &Product) -> Summary {
         last_validated: None,
         quality_score: None,
     }
+}
+
+impl Summary {
+    /// By the last runs of its contract.
+    fn judge(&mut self, runs: &[Validation]) {
+        self.last_validated = runs.first().map(|run| run.started_at.to_string());
+        self.quality_score = product_score(runs);
+    }
+}
+
+fn validation(run: &Validation) -> ValidationOut {
+    ValidationOut {
+        at: run.started_at.to_string(),
+        version: run.version,
+        passed: run.passed,
+        duration_ms: run.duration_ms,
+        checks: run
+            .checks
+            .iter()
+            .map(|check| CheckOut {
+                name: check.name.clone(),
+                r#type: check.kind.label(),
+                severity: check.severity.label(),
+                passed: check.passed,
+            })
+            .collect(),
+    }
+}
+
+fn consumer(consumer: Consumer) -> ConsumerOut {
+    let Consumer { team, use_case, contact, registered_by: _, registered_at } = consumer;
+    ConsumerOut { team, use_case, contact, registered_at }
 }
 
 fn status_name(status: Status) -> &'static str {

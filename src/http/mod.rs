@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `/v1/catalog/search` | products that fit words and filters, best first |
 //! | `/v1/catalog/products/{id}` | one product |
+//! | `/v1/catalog/products/{id}/consumers` | takes the word of who uses it |
 //! | `/v1/catalog/domains` | the domains, and how many products each has |
 //! | `/healthz` | 200 as long as the process runs |
 //! | `/readyz` | 200 when statements can be served, else 503; the reasons in JSON |
@@ -23,12 +24,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Serialize;
 
 use crate::auth::MockSecret;
 use crate::config::ServerConfig;
 use crate::metrics::METRICS;
+use crate::state::Store;
 use crate::statement::Shared;
 
 use problem::Problem;
@@ -65,8 +67,8 @@ pub struct Desk(Arc<api::Desk>);
 
 impl Desk {
     /// `mock`: what unknown names are held against.
-    pub fn new(shared: Arc<Shared>, mock: MockSecret) -> Self {
-        Self(Arc::new(api::Desk::new(login::Gate::new(shared, mock))))
+    pub fn new(shared: Arc<Shared>, mock: MockSecret, store: Store) -> Self {
+        Self(Arc::new(api::Desk::new(login::Gate::new(shared, mock), store)))
     }
 
     /// Follows `pgveil.toml`.
@@ -76,12 +78,17 @@ impl Desk {
     }
 }
 
+/// Bytes of a request's body.
+const LARGEST_BODY: usize = 16 << 10;
+
 /// The routes.
 pub fn router(probe: Arc<dyn Probe>, desk: Desk) -> Router {
     let catalog = Router::new()
         .route("/v1/catalog/search", get(api::search))
         .route("/v1/catalog/products/{id}", get(api::product))
+        .route("/v1/catalog/products/{id}/consumers", post(api::register))
         .route("/v1/catalog/domains", get(api::domains))
+        .layer(axum::extract::DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(desk.0);
     Router::new()
         .route("/", get(|| async { Html(pages::front()) }))
@@ -92,7 +99,7 @@ pub fn router(probe: Arc<dyn Probe>, desk: Desk) -> Router {
         .merge(catalog)
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "There is nothing at this path.") })
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Only GET is answered here.")
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Another method is answered here.")
         })
         .layer(axum::middleware::map_response(harden))
 }

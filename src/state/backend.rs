@@ -103,6 +103,17 @@ pub(super) const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX validations_by_time ON validations (started_at);
 ",
+    "
+    CREATE TABLE consumers (
+        product TEXT NOT NULL,
+        team TEXT NOT NULL,
+        use_case TEXT NOT NULL,
+        contact TEXT NOT NULL,
+        registered_by TEXT NOT NULL,
+        registered_at TEXT NOT NULL,
+        PRIMARY KEY (product, team, use_case)
+    ) STRICT;
+",
 ];
 
 /// The version of a store that all of them have made.

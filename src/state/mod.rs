@@ -1,7 +1,8 @@
-//! What must survive a restart: the last good catalog and policy, the warehouse facts, the runs of contracts. SQLite for one node,
+//! What must survive a restart: the last good catalog and policy, the warehouse facts, the runs of contracts, consumers. SQLite for one node,
 //! Postgres for several that share it; what is kept, and in which words, is the same.
 
 mod backend;
+mod consumers;
 mod history;
 mod postgres;
 mod sqlite;
@@ -26,6 +27,7 @@ use backend::{Backend, Cell, Rows, Statement};
 use postgres::Postgres;
 use sqlite::Sqlite;
 
+pub use consumers::Consumer;
 pub use history::KeptRun;
 
 /// Why the state store cannot be used.

@@ -229,10 +229,11 @@ async fn an_older_store_is_brought_up_to_date() {
         match &home {
             Home::File(directory) => {
                 let file = Connection::open(directory.path().join("state.db")).unwrap();
-                file.execute_batch("DROP TABLE validations; PRAGMA user_version = 1").unwrap();
+                file.execute_batch("DROP TABLE validations; DROP TABLE consumers; PRAGMA user_version = 1").unwrap();
             }
             Home::Database(name) => {
-                drop(server().sql(name, "DROP TABLE pgveil.validations; UPDATE pgveil.version SET version = 1"));
+                let drops = "DROP TABLE pgveil.validations, pgveil.consumers; UPDATE pgveil.version SET version = 1";
+                drop(server().sql(name, drops));
             }
         }
         let store = home.open().await;
@@ -305,4 +306,27 @@ async fn a_look_at_a_file_leaves_nothing_behind() {
     let looking = Store::peek(&path).unwrap().unwrap();
     assert_eq!(looking.facts().await.unwrap(), facts);
     assert_eq!(listing(directory.path()), before);
+}
+
+#[tokio::test]
+async fn consumers_are_kept_by_product_team_and_use() {
+    for home in homes("consumers") {
+        let store = home.open().await;
+        let of = |team: &str, use_case: &str, contact: &str| Consumer {
+            team: team.to_owned(),
+            use_case: use_case.to_owned(),
+            contact: contact.to_owned(),
+            registered_by: "ana".into(),
+            registered_at: "2026-11-21T12:00:00Z".to_owned(),
+        };
+        let (orders, returns) = (ProductId::parse("sales.orders").unwrap(), ProductId::parse("sales.returns").unwrap());
+        for consumer in [of("Ops", "board'; --", "ops@x"), of("BI", "churn", "old@x"), of("BI", "churn", "new@x")] {
+            store.register_consumer(&orders, consumer).await.unwrap();
+        }
+        let expected = [of("BI", "churn", "new@x"), of("Ops", "board'; --", "ops@x")];
+        assert_eq!(home.open().await.consumers(&orders, 10).await.unwrap(), expected);
+        assert_eq!(store.consumers(&orders, 1).await.unwrap(), expected[..1]);
+        assert_eq!(store.count_consumers(&orders).await.unwrap(), 2);
+        assert!(store.consumers(&returns, 10).await.unwrap().is_empty());
+    }
 }

@@ -81,6 +81,10 @@ pub(super) fn shared(directory: &std::path::Path) -> Arc<Shared> {
     })
 }
 
+pub(super) fn store(directory: &std::path::Path) -> Store {
+    Store::open(&directory.join("state.db")).unwrap()
+}
+
 struct Api {
     running: Running,
     shared: Arc<Shared>,
@@ -92,7 +96,7 @@ impl Api {
     async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let shared = shared(directory.path());
-        let desk = Desk::new(Arc::clone(&shared), MockSecret::random());
+        let desk = Desk::new(Arc::clone(&shared), MockSecret::random(), store(directory.path()));
         let running = start_with(not_ready(), None, desk.clone()).await;
         Self { running, shared, desk, directory }
     }
@@ -270,4 +274,95 @@ fn a_password_in_the_clear_is_taken_on_the_loopback_alone() {
         gate.configure(false, true);
         assert_eq!(status(gate.admit(&headers, from("10.0.0.7:99", false)).await), None);
     });
+}
+
+#[tokio::test]
+async fn who_uses_a_product_is_registered_and_shown() {
+    let api = Api::start().await;
+    let path = "/v1/catalog/products/sales.orders";
+    let post = async |path: &str, authorization: &str, kind: &str, body: &str| {
+        let length = body.len();
+        let request = format!(
+            "POST {path}/consumers HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\nContent-Type: {kind}\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        split(&ask(api.running.address, &request).await)
+    };
+    let ana = basic("ana", "ana-pass");
+    let good = r#"{"team": "BI", "use_case": "<b>churn</b>", "contact": "bi@example.com"}"#;
+    let json = "application/json";
+    assert_eq!(post(path, &ana, json, good).await, (201, serde_json::json!({"registered": true})));
+    let (_, product) = api.as_user(path, "ana").await;
+    assert_eq!(product["consumers"][0]["use_case"], "<b>churn</b>");
+    assert_eq!((product["consumers"].as_array().unwrap().len(), &product["validations"]), (1, &serde_json::json!([])));
+    let long = format!(r#"{{"team": "{}", "use_case": "x", "contact": "x"}}"#, "x".repeat(501));
+    let huge = format!(r#"{{"team": "{}"}}"#, "x".repeat(64 << 10));
+    for (path, authorization, kind, body, status) in [
+        (path, basic("ana", "wrong"), json, good, 401),
+        ("/v1/catalog/products/hr.salaries", basic("ben", "ben-pass"), json, good, 404),
+        // A page of another origin can send no JSON without asking first.
+        (path, ana.clone(), "text/plain", good, 415),
+        (path, ana.clone(), json, "{", 400),
+        (path, ana.clone(), json, r#"{"team": "BI", "use_case": "x"}"#, 422),
+        (path, ana.clone(), json, r#"{"team": " ", "use_case": "x", "contact": "x"}"#, 400),
+        (path, ana.clone(), json, r#"{"team": "a\u0000b", "use_case": "x", "contact": "x"}"#, 400),
+        (path, ana.clone(), json, r#"{"team": "B", "use_case": "x", "contact": "x", "admin": true}"#, 422),
+        (path, ana.clone(), json, &long, 400),
+        (path, ana.clone(), json, &huge, 413),
+    ] {
+        let (told, problem) = post(path, &authorization, kind, body).await;
+        assert_eq!(told, status, "{body}: {problem}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
+    }
+    assert_eq!(api.as_user(path, "ana").await.1["consumers"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_checks_found_is_told_without_their_values() {
+    use crate::contracts::{CheckOutcome, CheckSeverity, CheckType, Validation};
+    let api = Api::start().await;
+    let run = |at: &str, passed| Validation {
+        product: crate::names::ProductId::parse("sales.orders").unwrap(),
+        version: 1,
+        digest: String::new(),
+        started_at: at.parse().unwrap(),
+        duration_ms: 12,
+        passed,
+        reached: true,
+        checks: vec![CheckOutcome {
+            name: "ids".to_owned(),
+            kind: CheckType::NotNull,
+            severity: CheckSeverity::Error,
+            passed,
+            ran: true,
+            message: "4711 null values in id".to_owned(),
+            value: Some(4711.0),
+            duration_ms: 12,
+        }],
+        warnings: Vec::new(),
+        rows: Some(4711),
+        stale_seconds: None,
+        breach: None,
+    };
+    let store = store(api.directory.path());
+    for run in [run("2026-11-20T00:00:00Z", true), run("2026-11-21T00:00:00Z", false)] {
+        let kept = crate::state::KeptRun {
+            product: run.product.clone(),
+            started_at: run.started_at,
+            passed: run.passed,
+            rows: run.rows,
+            stale_seconds: None,
+            document: serde_json::to_string(&run).unwrap(),
+        };
+        store.save_run(kept).await.unwrap();
+    }
+    let (_, product) = api.as_user("/v1/catalog/products/sales.orders", "ana").await;
+    assert_eq!(product["last_validated"], "2026-11-21T00:00:00Z");
+    assert_eq!(product["quality_score"], 47);
+    let of = |run: usize| (&product["validations"][run]["passed"], &product["validations"][run]["checks"][0]["name"]);
+    assert_eq!(of(0), (&Value::from(false), &Value::from("ids")));
+    assert_eq!(of(1).0, &Value::from(true));
+    assert!(!product.to_string().contains("4711"), "{product}");
+    let (_, found) = api.as_user("/v1/catalog/search?q=orders", "ana").await;
+    assert_eq!(found["products"][0]["quality_score"], 47);
 }

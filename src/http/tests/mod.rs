@@ -30,7 +30,7 @@ struct Running {
 
 async fn start(readiness: Readiness, tls: Option<TlsConfig>) -> Running {
     let directory = tempfile::tempdir().unwrap();
-    let desk = Desk::new(catalog::shared(directory.path()), MockSecret::random());
+    let desk = Desk::new(catalog::shared(directory.path()), MockSecret::random(), catalog::store(directory.path()));
     start_with(readiness, tls, desk).await
 }
 
