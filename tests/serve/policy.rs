@@ -51,7 +51,7 @@ fn refusals(f: &Fixture) {
         ("SELECT pg_read_file('/etc/passwd')", "42501", "pg_read_file"),
         ("SELECT set_config('x.y', '1', false)", "42501", "set_config"),
         ("SELECT no_such_function(1)", "42501", "no_such_function"),
-        ("SELECT 'raw.people'::regclass", "42501", "regclass"),
+        ("SELECT 'raw.people'::regclass", "42P01", "raw.people"),
         ("SET session_replication_role = replica", "42501", "session_replication_role"),
         ("SELECT FROM WHERE", "42601", ""),
         ("SELECT nothing FROM finance.orders", "42703", "nothing"),
@@ -187,12 +187,15 @@ fn mask_key(f: &Fixture) {
         "SELECT current_setting('pgveil.ki')",
         "SHOW pgveil.ki",
         "SHOW \"pgveil.ko\"",
-        "SELECT * FROM pg_settings",
         "SELECT current_setting('pgveil.ki', true)",
     ] {
         let answer = wire.one(sql);
         assert!(answer.error.is_some() || answer.rows == [[None]], "{sql}: {answer:?}");
     }
-    let all = wire.one("SHOW ALL").text_rows().concat().join(" ");
-    assert!(!all.contains("pgveil.k"));
+    for sql in ["SHOW ALL", "SELECT * FROM pg_settings", "SELECT * FROM pg_catalog.pg_show_all_settings()"] {
+        let answer = wire.one(sql);
+        let all = answer.text_rows().concat().join(" ");
+        assert!(answer.error.is_some() || all.contains("TimeZone"), "{sql}: {all}");
+        assert!(!all.contains("pgveil.k"), "{sql}: {all}");
+    }
 }

@@ -185,7 +185,7 @@ impl Walker<'_> {
         self.read(columns.list.iter().flat_map(|column| column.origins.iter().copied()));
     }
 
-    /// The fields of the whole row that an expression is: of a relation by its name, or of a column that shows one.
+    /// The fields of the whole row that an expression is: of a relation by its name, of a column that shows one, or of a call.
     pub(super) fn row_of(&self, expr: &Expr) -> Option<Arc<[String]>> {
         match expr {
             Expr::Nested(inner) => self.row_of(inner),
@@ -206,6 +206,7 @@ impl Walker<'_> {
                 let row = named.next().filter(|_| columns.complete)?.row.clone();
                 row.filter(|_| named.next().is_none())
             }
+            Expr::Function(function) => super::tables::fields(function).map(Arc::from),
             _ => None,
         }
     }
