@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::names::quote_literal;
+use crate::names::{quote_identifier, quote_literal};
 
 use super::domain::Domain;
 use super::oids::{ARRAY_TYPE, ROW_TYPE};
@@ -216,8 +216,12 @@ fn relations(visible: &Visible, overlays: &Overlays, path: &Path) -> BTreeMap<St
         let oid = || Value::Text(product.oid.to_string());
         found.insert(product.oid.to_string(), oid());
         found.insert(product.written(), oid());
+        // Tools that put names together quote every part.
+        found.insert(format!("{}.{}", quote_identifier(&product.schema), quote_identifier(&product.name)), oid());
         if path.finds(visible, product) {
-            found.entry(quoted(&product.name)).or_insert_with(oid);
+            for name in [quoted(&product.name), quote_identifier(&product.name)] {
+                found.entry(name).or_insert_with(oid);
+            }
         }
         for key in product.keys() {
             let oid = || Value::Text(key.index.to_string());

@@ -13,6 +13,7 @@ pub const CASES: &[Case] = &[
     ("catalogs::an_oid_is_the_same_on_every_connection", stable_oids),
     ("catalogs::the_catalog_by_sql", own_schema),
     ("catalogs::a_large_answer_is_not_cut", not_cut),
+    ("catalogs::tools_that_quote_every_name_are_understood", quoted_names),
 ];
 
 /// What is in the name of everything that nobody may see.
@@ -269,4 +270,17 @@ fn not_cut(f: &Fixture) {
     let all = wire.one("SELECT a.attname, b.attname FROM pg_attribute a, pg_attribute b LIMIT 20000");
     assert!(all.error.is_none() && all.rows.len() == 20_000, "{:?} {}", all.error, all.rows.len());
     assert!(all.notices.is_empty());
+}
+
+fn quoted_names(f: &Fixture) {
+    let mut wire = f.proxy.login("analyst");
+    let asked = |name: &str| format!("SELECT has_table_privilege('{name}', 'SELECT')");
+    for name in ["marketing.campaigns", r#""marketing"."campaigns""#] {
+        assert_eq!(wire.one(&asked(name)).scalar(), "t", "{name}");
+    }
+    // As Metabase puts them together.
+    let together = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = 'marketing' \
+                    AND has_table_privilege('\"' || schemaname || '\".\"' || tablename || '\"', 'SELECT')";
+    assert_eq!(wire.one(together).scalar(), "5");
+    assert_eq!(wire.one(&asked(r#""raw"."people""#)).rows, [[None]]);
 }
